@@ -1,0 +1,18 @@
+/** At most two run, the others wait in order. The plugin does it: the handler knows nothing of it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyPluginAsync } from 'fastify'
+import type { ExampleOptions } from './example.js'
+
+const limited: FastifyPluginAsync<ExampleOptions> = async (app, { method, timeScale }) => {
+  app.route({
+    method,
+    url: '/limited',
+    config: { concurrency: 2 },
+    handler: async ({ concurrency: { signal }, log, url }) => {
+      log.info(`Handling request: ${url}`)
+      await sleep(3000 * timeScale, undefined, { signal })
+      return 'Response from limited handler'
+    },
+  })
+}
+export default limited

@@ -1,0 +1,89 @@
+/** The environment as one typed, frozen, validated object. Nothing else reads `process.env`. */
+import { envSchema } from 'env-schema'
+import { type Static, Type } from 'typebox'
+
+/** One entry a variable; `description` says what it takes, in messages and in the README. */
+const schema = Type.Object({
+  HOST: Type.String({
+    default: '127.0.0.1',
+    pattern: '^\\S+$',
+    description: 'a host name or address to listen on',
+  }),
+  PORT: Type.Integer({
+    default: 3000,
+    minimum: 0,
+    maximum: 65_535,
+    description: 'an integer from 0 to 65535 (0: any free port)',
+  }),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    default: 'info',
+    description: 'fatal, error, warn, info, debug, trace or silent',
+  }),
+  TIME_SCALE: Type.Number({
+    default: 1,
+    minimum: 0,
+    maximum: 10,
+    description: 'a number from 0 to 10',
+  }),
+  LIMIT: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'an integer >= 1',
+    }),
+  ),
+  QUEUE_SIZE: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'an integer >= 0, beside LIMIT',
+    }),
+  ),
+  QUEUE_TIMEOUT_MS: Type.Optional(
+    Type.Number({ minimum: 0, description: 'milliseconds >= 0, beside LIMIT' }),
+  ),
+  DRAIN_DELAY_MS: Type.Number({ default: 0, minimum: 0, description: 'milliseconds >= 0' }),
+  DRAIN_TIMEOUT_MS: Type.Number({ default: 10_000, minimum: 0, description: 'milliseconds >= 0' }),
+})
+
+export type Config = Readonly<Static<typeof schema>>
+
+/** A message a line, each naming the variable, what it got and what it takes. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** @throws ConfigError with every problem, not only the first. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const data = Object.fromEntries(
+    Object.keys(schema.properties)
+      .map((name) => [name, env[name]])
+      .filter(([, value]) => value !== undefined && value !== ''),
+  ) as Record<string, string>
+  const problems = new Map<string, string>()
+  let config: Config | undefined
+  try {
+    config = envSchema<Config>({ schema, data: { ...data }, env: false })
+  } catch (error) {
+    const { errors } = error as { errors?: { instancePath: string }[] }
+    if (errors === undefined) throw error
+    for (const { instancePath } of errors) {
+      const name = instancePath.slice(1)
+      problems.set(name, problem(name, data[name]))
+    }
+  }
+  for (const name of ['QUEUE_SIZE', 'QUEUE_TIMEOUT_MS']) {
+    if (data[name] !== undefined && data.LIMIT === undefined) {
+      problems.set(name, problem(name, data[name]))
+    }
+  }
+  if (config === undefined || problems.size > 0) {
+    throw new ConfigError([...problems.values()].join('\n'))
+  }
+  return Object.freeze(config)
+}
+
+function problem(name: string, got: string | undefined): string {
+  const { description } = schema.properties[name as keyof Config] as { description?: string }
+  return `${name}: got ${JSON.stringify(got)}, takes ${description}`
+}

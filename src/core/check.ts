@@ -1,0 +1,42 @@
+/** Argument checks shared by the core: a wrong type is a TypeError, a wrong value a RangeError. */
+
+export function checkInteger(name: string, value: unknown, min: number, max: number): void {
+  checkType(name, value, 'number')
+  if (!(Number.isInteger(value) && (value as number) >= min && (value as number) <= max)) {
+    throw new RangeError(`${name}: got ${value}, takes an integer in ${min}..${max}`)
+  }
+}
+
+/** A wait in milliseconds: 0 or more, fractional; Infinity means without bound. */
+export function checkTimeout(name: string, value: unknown): void {
+  checkType(name, value, 'number')
+  if (!((value as number) >= 0)) {
+    throw new RangeError(`${name}: got ${value}, takes milliseconds >= 0`)
+  }
+}
+
+export function checkNumber(name: string, value: unknown): void {
+  checkType(name, value, 'number')
+  if (Number.isNaN(value)) throw new RangeError(`${name}: got NaN, takes a number`)
+}
+
+export function checkSignal(value: unknown): void {
+  if (!(value instanceof AbortSignal)) {
+    throw new TypeError(`signal: got ${show(value)}, takes an AbortSignal`)
+  }
+}
+
+/** How a wrong value is named in a message. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  return value.constructor?.name === 'Object'
+    ? JSON.stringify(value)
+    : (value.constructor?.name ?? 'an object')
+}
+
+function checkType(name: string, value: unknown, type: 'number'): void {
+  if (typeof value !== type) throw new TypeError(`${name}: got ${show(value)}, takes a ${type}`)
+}

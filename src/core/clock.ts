@@ -1,0 +1,4 @@
+/** A monotonic clock: milliseconds, fractional, from any fixed origin. */
+export type Clock = () => number
+
+export const systemClock: Clock = () => performance.now()

@@ -1,0 +1,33 @@
+/**
+ * Every error of the package: its code, its status where HTTP shows it, and its message.
+ * They carry `statusCode`, so one thrown inside a Fastify handler answers with its own status.
+ */
+import createError from '@fastify/error'
+
+export const QueueFullError = createError(
+  'SLUICE_QUEUE_FULL',
+  'No slot is free and the queue is full',
+  503,
+)
+export const QueueTimeoutError = createError(
+  'SLUICE_QUEUE_TIMEOUT',
+  'Waited the whole queue timeout without getting a slot',
+  503,
+)
+export const DeadlineError = createError(
+  'SLUICE_DEADLINE',
+  "The request's own deadline passed",
+  503,
+)
+export const PressureError = createError('SLUICE_PRESSURE', 'The event loop is saturated', 503)
+export const ClosedError = createError(
+  'SLUICE_CLOSED',
+  'Draining, or closed: no new work is taken',
+  503,
+)
+/** Thrown at registration; a TypeError or RangeError of a constructor is its `cause`. */
+export const OptionsError = createError<[name: string, got: string, takes: string]>(
+  'SLUICE_OPTIONS',
+  'Option %s: got %s, takes %s',
+  500,
+)

@@ -1,0 +1,56 @@
+/** How a piece of work ended, as far as its limit should learn from it. */
+export type Outcome = 'succeeded' | 'dropped' | 'ignored'
+
+/** What a token needs of the limiter it came from. */
+export interface TokenOwner {
+  end(token: Token, outcome: Outcome): void
+}
+
+/**
+ * The right to do one piece of work, which also reports how it ended. The first of its calls wins,
+ * the rest do nothing. If the limit algorithm throws, the slot has returned when the error surfaces.
+ */
+export class Token implements Disposable {
+  /** When the work began, by the limiter's clock; 0 under a fixed limit. */
+  readonly startTime: number
+  /** How many were in flight when it began, itself included. */
+  readonly inFlight: number
+  #owner: TokenOwner | undefined
+
+  private constructor(owner: TokenOwner, startTime: number, inFlight: number) {
+    this.#owner = owner
+    this.startTime = startTime
+    this.inFlight = inFlight
+  }
+
+  /** @internal Tokens come from a limiter. */
+  static of(owner: TokenOwner, startTime: number, inFlight: number): Token {
+    return new Token(owner, startTime, inFlight)
+  }
+
+  /** The work was done: its duration is a sample. */
+  succeed(): void {
+    this.#end('succeeded')
+  }
+
+  /** The work was refused or timed out downstream: a sample that tells the limit to back off. */
+  drop(): void {
+    this.#end('dropped')
+  }
+
+  /** The work says nothing about capacity (its caller left, its input was bad): no sample. */
+  ignore(): void {
+    this.#end('ignored')
+  }
+
+  [Symbol.dispose](): void {
+    this.#end('ignored')
+  }
+
+  #end(outcome: Outcome): void {
+    const owner = this.#owner
+    if (owner === undefined) return
+    this.#owner = undefined
+    owner.end(this, outcome)
+  }
+}

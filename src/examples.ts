@@ -1,0 +1,93 @@
+/**
+ * The article's eight servers on the article's eight ports, in one process: one app, one plugin, and
+ * a plain listener a port that hands its connections to the app. Where hyper answers any method on
+ * any path, so does the port: its requests are rewritten to its example's path before routing.
+ */
+import type { IncomingMessage } from 'node:http'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { createApp, PUBLIC_FOLDER, registerExamples } from './app.js'
+import sluice from './index.js'
+
+/** A port's only path, or the paths that it tells apart. */
+export const EXAMPLES = {
+  static: { port: 3000, paths: '/hello' },
+  routing: { port: 8080, paths: ['/', '/about'] },
+  delay: { port: 4000, paths: '/delay' },
+  slowfast: { port: 7070, paths: ['/fast', '/slow'] },
+  counter: { port: 9090, paths: '/counter' },
+  semaphore: { port: 6060, paths: '/limited' },
+  file: { port: 5050, paths: '/file' },
+  concurrent: { port: 3001, paths: '/async' },
+} as const satisfies Record<string, { port: number; paths: string | readonly string[] }>
+
+export type ExampleName = keyof typeof EXAMPLES
+
+/** No route has it: what a port does not know is answered 404. */
+const NOWHERE = '/404'
+
+export interface Examples {
+  app: FastifyInstance
+  /** Opens the ports on 127.0.0.1 and returns them. @param any on free ports, for tests */
+  listen(any?: 'any'): Promise<Record<ExampleName, number>>
+}
+
+export async function buildExamples(
+  options: { timeScale: number; folder?: string },
+  logger?: FastifyBaseLogger,
+): Promise<Examples> {
+  const names = new Map<number, ExampleName>()
+  const servers: Server[] = []
+
+  const app = createApp(logger, {
+    exposeHeadRoutes: false,
+    rewriteUrl: (request) => rewrite(request, names.get(request.socket.localPort ?? 0)),
+  })
+  // hyper's handlers leave bodies unread: whatever their type says, or however broken it is.
+  for (const method of app.supportedMethods) {
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  }
+  await app.register(sluice)
+  await registerExamples(app, {
+    method: app.supportedMethods,
+    timeScale: options.timeScale,
+    folder: options.folder ?? PUBLIC_FOLDER,
+  })
+  app.addHook('preClose', (done) => {
+    for (const server of servers) server.close()
+    done()
+  })
+
+  async function listen(any?: 'any'): Promise<Record<ExampleName, number>> {
+    await app.ready()
+    const ports = {} as Record<ExampleName, number>
+    for (const [name, { port }] of Object.entries(EXAMPLES) as [ExampleName, { port: number }][]) {
+      // As Node's HTTP server listens: a half-closed connection is the parser's business.
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+        app.server.emit('connection', socket),
+      )
+      servers.push(server)
+      ports[name] = await open(server, any === 'any' ? 0 : port)
+      names.set(ports[name], name)
+    }
+    return ports
+  }
+
+  return { app, listen }
+}
+
+function rewrite({ url = '/' }: IncomingMessage, name: ExampleName | undefined): string {
+  if (name === undefined) return NOWHERE
+  const { paths } = EXAMPLES[name]
+  if (typeof paths === 'string') return paths
+  // As hyper's `uri().path()`: without scheme, authority and query, and with nothing decoded.
+  const path = url.replace(/^[a-z]+:\/\/[^/?]*/i, '').replace(/\?.*$/s, '') || '/'
+  return (paths as readonly string[]).includes(path) ? path : NOWHERE
+}
+
+function open(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
+}

@@ -1,0 +1,77 @@
+/**
+ * Runs an app as a process: logger, listening, and an end that loses no request. SIGTERM and SIGINT
+ * drain; a second signal exits at once. Unhandled rejections are logged and exit 1.
+ */
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+import { destination, type Logger, pino } from 'pino'
+import type { Config } from './config.js'
+
+/** People at a terminal get readable lines, machines one JSON object a line. */
+export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Logger> {
+  if (!process.stdout.isTTY) return pino({ level }, destination({ dest: 1, sync: true }))
+  const { default: pretty } = await import('pino-pretty')
+  return pino(
+    { level },
+    pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
+  )
+}
+
+/** @param listen opens the app's ports and says where. */
+export async function run(
+  app: FastifyInstance,
+  logger: Logger,
+  config: Config,
+  listen: () => Promise<void>,
+): Promise<void> {
+  closeOnSignals(app, logger, config)
+  try {
+    await listen()
+  } catch (error) {
+    const { code, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
+    if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error
+    logger.fatal(
+      code === 'EADDRINUSE'
+        ? `PORT: ${port} is taken by another process; set PORT to a free one (0: any)`
+        : `HOST: cannot listen on ${config.HOST}:${config.PORT} (${code})`,
+    )
+    process.exit(1)
+  }
+}
+
+/**
+ * npm passes a Ctrl-C on to a process that the terminal has already told, so that one press comes
+ * as two signals: only one that comes later counts as a second.
+ */
+const SAME_PRESS = 250
+
+function closeOnSignals(app: FastifyInstance, logger: Logger, config: Config): void {
+  const timeout = config.DRAIN_TIMEOUT_MS
+  const grace = closeWithGrace(
+    // Never before the drain's own deadline, which cuts what is left and then closes.
+    { delay: timeout + 2000, logger, skip: ['SIGTERM', 'SIGINT'] },
+    async ({ err }) => {
+      if (err) logger.fatal({ err }, 'unhandled error, closing')
+      const finished = await app.concurrency.drain({
+        delay: err ? 0 : config.DRAIN_DELAY_MS,
+        timeout,
+      })
+      await app.close()
+      if (!finished) throw new Error(`cut what was not finished after ${timeout} ms`)
+      logger.info('closed, every request answered')
+    },
+  )
+  let first: number | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (first === undefined) {
+      first = performance.now()
+      logger.info({ signal, active: app.concurrency.snapshot().requests.active }, 'draining')
+      grace.close()
+    } else if (performance.now() - first > SAME_PRESS) {
+      logger.error({ signal }, 'second signal, exiting at once')
+      process.exit(1)
+    }
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}
