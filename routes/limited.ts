@@ -8,8 +8,8 @@ const limited: FastifyPluginAsync<ExampleOptions> = async (app, { method, timeSc
     method,
     url: '/limited',
     config: { concurrency: 2 },
-    handler: async ({ concurrency: { signal }, log, url }) => {
-      log.info(`Handling request: ${url}`)
+    handler: async ({ concurrency: { signal }, log, originalUrl }) => {
+      log.info(`Handling request: ${originalUrl}`)
       await sleep(3000 * timeScale, undefined, { signal })
       return 'Response from limited handler'
     },

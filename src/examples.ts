@@ -3,9 +3,9 @@
  * a plain listener a port that hands its connections to the app. Where hyper answers any method on
  * any path, so does the port: its requests are rewritten to its example's path before routing.
  */
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, METHODS } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, HTTPMethods } from 'fastify'
 import { createApp, PUBLIC_FOLDER, registerExamples } from './app.js'
 import sluice from './index.js'
 
@@ -22,6 +22,9 @@ export const EXAMPLES = {
 } as const satisfies Record<string, { port: number; paths: string | readonly string[] }>
 
 export type ExampleName = keyof typeof EXAMPLES
+
+/** Node hands CONNECT to no request handler. */
+const ANY_METHOD = METHODS.filter((method) => method !== 'CONNECT') as HTTPMethods[]
 
 /** No route has it: what a port does not know is answered 404. */
 const NOWHERE = '/404'
@@ -41,15 +44,17 @@ export async function buildExamples(
 
   const app = createApp(logger, {
     exposeHeadRoutes: false,
+    // As hyper: no Host is asked for, and a path may have 64 KB.
+    http: { requireHostHeader: false, maxHeaderSize: 128 * 1024 },
     rewriteUrl: (request) => rewrite(request, names.get(request.socket.localPort ?? 0)),
   })
   // hyper's handlers leave bodies unread: whatever their type says, or however broken it is.
-  for (const method of app.supportedMethods) {
+  for (const method of ANY_METHOD) {
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   }
   await app.register(sluice)
   await registerExamples(app, {
-    method: app.supportedMethods,
+    method: ANY_METHOD,
     timeScale: options.timeScale,
     folder: options.folder ?? PUBLIC_FOLDER,
   })
@@ -80,8 +85,8 @@ function rewrite({ url = '/' }: IncomingMessage, name: ExampleName | undefined):
   if (name === undefined) return NOWHERE
   const { paths } = EXAMPLES[name]
   if (typeof paths === 'string') return paths
-  // As hyper's `uri().path()`: without scheme, authority and query, and with nothing decoded.
-  const path = url.replace(/^[a-z]+:\/\/[^/?]*/i, '').replace(/\?.*$/s, '') || '/'
+  // As hyper's `uri().path()`: no scheme, authority, query or fragment, and nothing decoded.
+  const path = url.replace(/^[a-z]+:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '') || '/'
   return (paths as readonly string[]).includes(path) ? path : NOWHERE
 }
 

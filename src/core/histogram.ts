@@ -56,7 +56,9 @@ export class Histogram {
       const inside = this.#fine[index] as number
       if (inside > 0 && below + inside >= rank) {
         const low = fineLowerBound(index)
-        const value = low + ((fineLowerBound(index + 1) - low) * (rank - below)) / inside
+        // The first buckets are a microsecond wide: nothing to interpolate.
+        const width = index < 8 ? 0 : fineLowerBound(index + 1) - low
+        const value = low + (width * (rank - below)) / inside
         return toMicroseconds(Math.min(Math.max(value, this.#min), this.#max))
       }
       below += inside

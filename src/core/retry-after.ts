@@ -24,16 +24,24 @@ export class RetryAfter {
   /** Counts one rejection and returns whole seconds, in 1..64. */
   next(): number {
     const now = this.#clock()
+    if (now - this.#windowStart >= this.#seconds * 1000) this.#turn(now)
     this.#rejections++
-    if (now - this.#windowStart >= this.#seconds * 1000) {
-      if (this.#rejections >= 3 * this.#seconds) {
-        this.#seconds = Math.min(this.#seconds * 2, LONGEST)
-      } else if (this.#rejections < this.#seconds) {
-        this.#seconds = Math.max(this.#seconds - 1, 1)
-      }
-      this.#windowStart = now
-      this.#rejections = 0
-    }
     return this.#seconds + Math.floor(this.#random() * (this.#seconds + 1))
+  }
+
+  /** Judges the window that has passed, and as empty those that passed after it. */
+  #turn(now: number): void {
+    let passed = now - this.#windowStart - this.#seconds * 1000
+    if (this.#rejections >= 3 * this.#seconds) {
+      this.#seconds = Math.min(this.#seconds * 2, LONGEST)
+    } else if (this.#rejections < this.#seconds && this.#seconds > 1) {
+      this.#seconds--
+    }
+    while (this.#seconds > 1 && passed >= this.#seconds * 1000) {
+      passed -= this.#seconds * 1000
+      this.#seconds--
+    }
+    this.#windowStart = now
+    this.#rejections = 0
   }
 }

@@ -1,0 +1,301 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { FixedLimit, type LimitAlgorithm, Limiter, type Sample } from '../../src/index.js'
+import { fakeClock } from '../support/clock.js'
+import { turns } from '../support/deferred.js'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** An algorithm that says what it is told to, and keeps what it was told. */
+class ScriptedLimit implements LimitAlgorithm {
+  readonly samples: Sample[] = []
+  limit: number
+  constructor(limit: number) {
+    this.limit = limit
+  }
+  onSample(sample: Sample): number {
+    this.samples.push(sample)
+    return this.limit
+  }
+}
+
+/** A limiter with `waiting` named waiters behind its only slot, and the names as they are granted. */
+async function crowded(order: 'fifo' | 'lifo' | 'adaptive', clock = fakeClock()) {
+  const limiter = new Limiter({ limit: 1, queue: { order }, clock })
+  const granted: string[] = []
+  const held = await limiter.acquire()
+  const join = (name: string, priority = 0): void => {
+    limiter.acquire({ priority }).then(
+      (token) => {
+        granted.push(name)
+        token.succeed()
+      },
+      () => granted.push(`${name} rejected`),
+    )
+  }
+  return { limiter, granted, held, join, clock }
+}
+
+describe('guarantee 1: in flight never exceeds the limit', () => {
+  test('one beyond it waits until a token ends, however it ends', async () => {
+    const limiter = new Limiter({ limit: 1 })
+    for (const end of ['succeed', 'drop', 'ignore'] as const) {
+      const token = await limiter.acquire()
+      const next = limiter.acquire()
+      await turns()
+      expect([limiter.inFlight, limiter.queued]).toEqual([1, 1])
+      token[end]()
+      ;(await next).ignore()
+      expect([limiter.inFlight, limiter.queued]).toEqual([0, 0])
+    }
+  })
+
+  test('the slot goes to its waiter at once: no newcomer comes in between', async () => {
+    const limiter = new Limiter({ limit: 1 })
+    const token = await limiter.acquire()
+    const next = limiter.acquire()
+    token.succeed()
+    expect(limiter.tryAcquire()).toBeUndefined()
+    await next
+  })
+
+  test('a limit that rises admits waiters at once, one that falls admits nobody', async () => {
+    const clock = fakeClock()
+    const algorithm = new ScriptedLimit(1)
+    const limiter = new Limiter({ limit: algorithm, clock })
+    const first = await limiter.acquire()
+    const waiters = [limiter.acquire(), limiter.acquire(), limiter.acquire()]
+    clock.advance(10)
+    algorithm.limit = 2.9
+    first.succeed()
+    expect([limiter.limit, limiter.inFlight, limiter.queued]).toEqual([2, 2, 1])
+    clock.advance(10)
+    algorithm.limit = Number.NaN
+    ;(await waiters[0])?.succeed()
+    expect([limiter.limit, limiter.inFlight, limiter.queued]).toEqual([1, 1, 1])
+  })
+})
+
+describe('guarantee 2: a token ends exactly once', () => {
+  test('the first call wins', async () => {
+    const clock = fakeClock()
+    const algorithm = new ScriptedLimit(5)
+    const limiter = new Limiter({ limit: algorithm, clock })
+    const token = await limiter.acquire()
+    clock.advance(3)
+    token.drop()
+    token.succeed()
+    token[Symbol.dispose]()
+    expect([limiter.inFlight, algorithm.samples.length]).toEqual([0, 1])
+  })
+
+  test('when the algorithm throws, the slot has returned and the waiter is admitted', async () => {
+    const clock = fakeClock()
+    const limiter = new Limiter({
+      limit: {
+        limit: 1,
+        onSample() {
+          throw new Error('bad algorithm')
+        },
+      },
+      clock,
+    })
+    const token = await limiter.acquire()
+    const next = limiter.acquire()
+    clock.advance(1)
+    expect(() => token.succeed()).toThrow('bad algorithm')
+    ;(await next).ignore()
+    expect(limiter.inFlight).toBe(0)
+  })
+})
+
+describe('guarantee 3: the order of the queue', () => {
+  test('fifo, by priority first', async () => {
+    const { held, granted, join } = await crowded('fifo')
+    join('a')
+    join('b')
+    join('high', 1)
+    held.succeed()
+    await turns()
+    expect(granted).toEqual(['high', 'a', 'b'])
+  })
+
+  test('lifo, by priority first', async () => {
+    const { held, granted, join } = await crowded('lifo')
+    join('a')
+    join('b')
+    join('high', 1)
+    held.succeed()
+    await turns()
+    expect(granted).toEqual(['high', 'b', 'a'])
+  })
+
+  test('adaptive: first come first served while the queue is young', async () => {
+    const { held, granted, join, clock } = await crowded('adaptive')
+    join('a')
+    join('b')
+    clock.advance(100)
+    held.succeed()
+    await turns()
+    expect(granted).toEqual(['a', 'b'])
+  })
+
+  test('adaptive: newest first once it was non-empty for more than 100 ms, until it was empty', async () => {
+    const { limiter, held, granted, join, clock } = await crowded('adaptive')
+    join('a')
+    join('b')
+    clock.advance(101)
+    held.succeed()
+    await turns()
+    expect(granted).toEqual(['b', 'a'])
+    const again = await limiter.acquire()
+    join('c')
+    join('d')
+    again.succeed()
+    await turns()
+    expect(granted.slice(2)).toEqual(['c', 'd'])
+  })
+
+  test('a full queue takes a higher newcomer in place of its lowest, newest waiter', async () => {
+    const limiter = new Limiter({ limit: 1, queue: { size: 3 } })
+    const held = await limiter.acquire()
+    const outcome: string[] = []
+    const join = (name: string, priority: number): void => {
+      limiter.acquire({ priority }).then(
+        (token) => {
+          outcome.push(name)
+          token.ignore()
+        },
+        ({ code }) => outcome.push(`${name}: ${code}`),
+      )
+    }
+    join('low', 0)
+    join('lower', -1)
+    join('lowest, newest', -1)
+    join('equal', -1)
+    join('high', 1)
+    await turns()
+    expect(outcome).toEqual(['equal: SLUICE_QUEUE_FULL', 'lowest, newest: SLUICE_QUEUE_FULL'])
+    held.ignore()
+    await turns()
+    expect(outcome.slice(2)).toEqual(['high', 'low', 'lower'])
+  })
+})
+
+describe('rejections', () => {
+  test('each reason is counted once, and the wait of the admitted only is kept', async () => {
+    vi.useFakeTimers()
+    const clock = fakeClock()
+    const limiter = new Limiter({ name: 'db', limit: 1, queue: { size: 2, timeout: 100 }, clock })
+    const held = await limiter.acquire()
+    const controller = new AbortController()
+    const waits = [
+      limiter.acquire(),
+      limiter.acquire({ signal: controller.signal, timeout: Number.POSITIVE_INFINITY }),
+      limiter.acquire(),
+      limiter.acquire({ timeout: 0 }),
+      limiter.acquire({ signal: AbortSignal.abort(new Error('early')) }),
+    ]
+    const outcomes = Promise.allSettled(waits)
+    controller.abort(new Error('left'))
+    vi.advanceTimersByTime(100)
+    const admitted = limiter.acquire()
+    clock.advance(40)
+    held.succeed()
+    ;(await admitted).succeed()
+    limiter.close()
+    const closed = limiter.acquire()
+    await expect(closed).rejects.toMatchObject({ code: 'SLUICE_CLOSED' })
+    const reasons = (await outcomes).map((outcome) =>
+      outcome.status === 'rejected' ? (outcome.reason.code ?? outcome.reason.message) : 'admitted',
+    )
+    expect(reasons).toEqual([
+      'SLUICE_QUEUE_TIMEOUT',
+      'left',
+      'SLUICE_QUEUE_FULL',
+      'SLUICE_QUEUE_TIMEOUT',
+      'early',
+    ])
+    expect(limiter.snapshot()).toEqual({
+      name: 'db',
+      limit: 1,
+      inFlight: 0,
+      queued: 0,
+      admitted: 2,
+      rejected: {
+        queue_full: 1,
+        queue_timeout: 2,
+        deadline: 0,
+        pressure: 0,
+        closed: 1,
+        aborted: 2,
+      },
+      waitMs: { p50: 0, p99: 40 },
+    })
+  })
+
+  test('size 0 rejects at once; closing rejects those that wait and leaves tokens valid', async () => {
+    const none = new Limiter({ limit: 1, queue: { size: 0 } })
+    await none.acquire()
+    await expect(none.acquire()).rejects.toMatchObject({ code: 'SLUICE_QUEUE_FULL' })
+
+    const limiter = new Limiter({ limit: 1 })
+    const held = await limiter.acquire()
+    const waiter = limiter.acquire()
+    limiter.close()
+    await expect(waiter).rejects.toMatchObject({ code: 'SLUICE_CLOSED' })
+    held.succeed()
+    expect(limiter.inFlight).toBe(0)
+    expect(limiter.tryAcquire()).toBeUndefined()
+  })
+})
+
+describe('samples', () => {
+  test('hold the work without its wait, and how many were in flight when it began', async () => {
+    const clock = fakeClock(1000)
+    const algorithm = new ScriptedLimit(2)
+    const limiter = new Limiter({ limit: algorithm, clock })
+    const a = await limiter.acquire()
+    const b = await limiter.acquire()
+    const waiter = limiter.acquire()
+    clock.advance(30)
+    a.succeed()
+    const c = await waiter
+    clock.advance(5)
+    b.drop()
+    c.ignore()
+    expect(algorithm.samples).toEqual([
+      { startTime: 1000, rtt: 30, inFlight: 1, dropped: false },
+      { startTime: 1000, rtt: 35, inFlight: 2, dropped: true },
+    ])
+  })
+
+  test('work that took no time by the clock is no sample', async () => {
+    const algorithm = new ScriptedLimit(2)
+    const limiter = new Limiter({ limit: algorithm, clock: fakeClock() })
+    ;(await limiter.acquire()).succeed()
+    expect(algorithm.samples).toEqual([])
+  })
+})
+
+describe('guarantee 8: bad options get a clear error', () => {
+  test.each([
+    [{ limit: 0 }, 'limit: got 0, takes an integer in 1..'],
+    [{ limit: 1.5 }, 'limit: got 1.5, takes an integer in 1..'],
+    [{ limit: 'vegas' }, 'limit: got "vegas", takes an integer >= 1 or a limit algorithm'],
+    [{ limit: undefined }, 'limit: got undefined, takes'],
+    [{ limit: 1, queue: { size: -1 } }, 'queue.size: got -1, takes an integer in 0..'],
+    [{ limit: 1, queue: { timeout: '1s' } }, 'queue.timeout: got "1s", takes a number'],
+    [{ limit: 1, queue: { order: 'random' } }, 'queue.order: got "random", takes \'fifo\''],
+    [{ limit: 1, name: 7 }, 'name: got 7, takes a string'],
+    [{ limit: 1, clock: 0 }, 'clock: got 0, takes a function'],
+  ])('%j', (options, message) => {
+    expect(() => new Limiter(options as never)).toThrow(message)
+  })
+
+  test('a fixed limit takes integers >= 1', () => {
+    expect(new FixedLimit(3).limit).toBe(3)
+    expect(() => new FixedLimit(0)).toThrow(RangeError)
+  })
+})
