@@ -95,6 +95,20 @@ export class ActiveRequest implements RequestConcurrency {
     return this.#controller.signal
   }
 
+  /**
+   * Calls back at once, or, behind another response on a pipelined connection, when its own can be
+   * sent: a permit that is taken before could not come back until those before it got theirs, and
+   * two such connections would wait for each other for ever.
+   */
+  whenSendable(callback: () => void): void {
+    const { response } = this
+    if (response.socket !== null) return callback()
+    // By way of a promise, which keeps the AsyncLocalStorage context of the request.
+    new Promise((resolve) => response.once('socket', resolve)).then(() => {
+      if (!this.closed) callback()
+    })
+  }
+
   /** The handler begins; until `handlerSettled` the request keeps its tokens. */
   handlerStarted(): void {
     this.#handling = true

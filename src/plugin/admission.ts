@@ -5,6 +5,7 @@
 import type { Limiter, RejectReason } from '../core/limiter.js'
 import type { Token } from '../core/token.js'
 import type { ActiveRequest } from './active-request.js'
+import type { Answerable } from './rejection.js'
 
 /**
  * Exactly one of the two is called, unless the client leaves first: then neither is, so that a
@@ -14,7 +15,7 @@ export function admit(
   request: ActiveRequest,
   limiters: readonly Limiter[],
   admitted: () => void,
-  rejected: (reason: RejectReason, limiter: Limiter) => void,
+  rejected: (reason: Answerable, limiter: Limiter) => void,
 ): void {
   const tokens: Token[] = []
   request.tokens = tokens
@@ -49,6 +50,7 @@ export function admit(
   }
 
   function refuse(reason: RejectReason, limiter: Limiter): void {
+    if (reason === 'aborted') return
     request.rejected = true
     request.releaseEarly()
     rejected(reason, limiter)

@@ -4,7 +4,6 @@
  */
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { RejectReason } from '../core/limiter.js'
 import { ActiveRequest, countGone } from './active-request.js'
 import { admit } from './admission.js'
 import { Concurrency } from './concurrency.js'
@@ -41,13 +40,15 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
     const active = new ActiveRequest(concurrency.active, traffic, raw, reply.raw)
     request.concurrency = active
     if (concurrency.shutdown.started) reply.raw.setHeader('connection', 'close')
-    if (route.limiters.length === 0 && !concurrency.shutdown.refusing) return done()
     if (concurrency.shutdown.refusing && !route.exempt) {
       active.rejected = true
       return reject(request, reply, 'closed', concurrency)
     }
-    admit(active, route.limiters, done, (reason: RejectReason, limiter) =>
-      reject(request, reply, reason as Exclude<RejectReason, 'aborted'>, limiter),
+    if (route.limiters.length === 0) return done()
+    active.whenSendable(() =>
+      admit(active, route.limiters, done, (reason, limiter) =>
+        reject(request, reply, reason, limiter),
+      ),
     )
   }
 }

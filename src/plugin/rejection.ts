@@ -10,7 +10,10 @@ import {
 import type { Limiter, RejectReason } from '../core/limiter.js'
 import { RetryAfter } from '../core/retry-after.js'
 
-const PROBLEMS: Record<Exclude<RejectReason, 'aborted'>, string> = {
+/** Nobody is there to be told of an abort. */
+export type Answerable = Exclude<RejectReason, 'aborted'>
+
+const PROBLEMS: Record<Answerable, string> = {
   queue_full: problem(new QueueFullError()),
   queue_timeout: problem(new QueueTimeoutError()),
   deadline: problem(new DeadlineError()),
@@ -24,7 +27,7 @@ const backlogs = new WeakMap<object, RetryAfter>()
 export function reject(
   request: FastifyRequest,
   reply: FastifyReply,
-  reason: Exclude<RejectReason, 'aborted'>,
+  reason: Answerable,
   where: Limiter | object,
 ): void {
   let retryAfter = backlogs.get(where)

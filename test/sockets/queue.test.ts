@@ -60,17 +60,36 @@ test('guarantee 3: first come first served; one that leaves passes nobody', asyn
 test('guarantee 4: a request whose client left while queued never reaches its handler', async () => {
   const first = await send(port, get('/held'))
   await until(() => probe.started() === 1)
-  const queued = await send(port, get('/held') + get('/held'))
-  await until(() => limiter().queued === 2)
-  queued.socket.destroy()
+  const queued = await Promise.all([send(port, get('/held')), send(port, get('/held'))])
+  const pipelined = await send(port, get('/held') + get('/held'))
+  await until(() => limiter().queued === 3)
+  for (const { socket } of [...queued, pipelined]) socket.destroy()
   await until(() => limiter().queued === 0)
   probe.held[0]?.resolve()
   await first.received('held')
   await untilIdle(probe)
   expect(probe.started()).toBe(1)
-  expect(limiter().snapshot().rejected.aborted).toBe(2)
-  expect(probe.app.concurrency.snapshot().requests).toMatchObject({ answered: 1, aborted: 2 })
+  expect(limiter().snapshot().rejected.aborted).toBe(3)
+  expect(probe.app.concurrency.snapshot().requests).toMatchObject({ answered: 1, aborted: 4 })
   first.socket.destroy()
+})
+
+test('pipelined requests take their permits in turn: none holds one that those before it need', async () => {
+  const narrow = await buildProbe({ limit: 1 }, 1)
+  const at = await listen(narrow.app)
+  const first = await send(at, get('/held'))
+  await until(() => narrow.started() === 1)
+  // Did the second take the app's only permit, its answer could not be sent before the first's,
+  // which would wait for that permit.
+  const both = await send(at, get('/held') + get('/ok'))
+  await until(() => narrow.app.concurrency.snapshot().requests.active === 3)
+  narrow.held[0]?.resolve()
+  await until(() => narrow.started() === 2)
+  narrow.held[1]?.resolve()
+  await both.received(/held[^]*ok$/)
+  await untilIdle(narrow)
+  for (const { socket } of [first, both]) socket.destroy()
+  await narrow.app.close()
 })
 
 test('HEAD shares the limiter of its GET', async () => {
