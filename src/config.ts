@@ -2,6 +2,14 @@
 import { envSchema } from 'env-schema'
 import { type Static, Type } from 'typebox'
 
+/** The longest a timer of Node's takes, 24.8 days. */
+const LONGEST = 2 ** 31 - 1
+const milliseconds = {
+  minimum: 0,
+  maximum: LONGEST,
+  description: `milliseconds from 0 to ${LONGEST}`,
+}
+
 /** One entry a variable; `description` says what it takes, in messages and in the README. */
 const schema = Type.Object({
   HOST: Type.String({
@@ -40,10 +48,10 @@ const schema = Type.Object({
     }),
   ),
   QUEUE_TIMEOUT_MS: Type.Optional(
-    Type.Number({ minimum: 0, description: 'milliseconds >= 0, beside LIMIT' }),
+    Type.Number({ ...milliseconds, description: `${milliseconds.description}, beside LIMIT` }),
   ),
-  DRAIN_DELAY_MS: Type.Number({ default: 0, minimum: 0, description: 'milliseconds >= 0' }),
-  DRAIN_TIMEOUT_MS: Type.Number({ default: 10_000, minimum: 0, description: 'milliseconds >= 0' }),
+  DRAIN_DELAY_MS: Type.Number({ default: 0, ...milliseconds }),
+  DRAIN_TIMEOUT_MS: Type.Number({ default: 10_000, ...milliseconds }),
 })
 
 export type Config = Readonly<Static<typeof schema>>
@@ -70,6 +78,13 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     for (const { instancePath } of errors) {
       const name = instancePath.slice(1)
       problems.set(name, problem(name, data[name]))
+    }
+  }
+  // Ajv takes 0x10, 1e3, blanks and Infinity for numbers; nobody means them.
+  for (const [name, value] of Object.entries(config ?? {})) {
+    const got = data[name]
+    if (typeof value === 'number' && got !== undefined && !/^\d+(\.\d+)?$/.test(got)) {
+      problems.set(name, problem(name, got))
     }
   }
   for (const name of ['QUEUE_SIZE', 'QUEUE_TIMEOUT_MS']) {

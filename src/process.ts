@@ -13,7 +13,7 @@ export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Logger
   const { default: pretty } = await import('pino-pretty')
   return pino(
     { level },
-    pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
+    pretty({ sync: true, singleLine: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
   )
 }
 

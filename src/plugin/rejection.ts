@@ -13,7 +13,7 @@ import { RetryAfter } from '../core/retry-after.js'
 /** Nobody is there to be told of an abort. */
 export type Answerable = Exclude<RejectReason, 'aborted'>
 
-const PROBLEMS: Record<Answerable, string> = {
+const PROBLEMS: Record<Answerable, Buffer> = {
   queue_full: problem(new QueueFullError()),
   queue_timeout: problem(new QueueTimeoutError()),
   deadline: problem(new DeadlineError()),
@@ -47,12 +47,15 @@ function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 }
 
-function problem(error: Error & { code: string; statusCode?: number | undefined }): string {
-  return JSON.stringify({
-    type: 'about:blank',
-    title: 'Service Unavailable',
-    status: error.statusCode,
-    detail: error.message,
-    code: error.code,
-  })
+/** As bytes, to which Fastify adds no charset: JSON has none. */
+function problem(error: Error & { code: string; statusCode?: number | undefined }): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      type: 'about:blank',
+      title: 'Service Unavailable',
+      status: error.statusCode,
+      detail: error.message,
+      code: error.code,
+    }),
+  )
 }

@@ -86,7 +86,7 @@ test('pipelined requests take their permits in turn: none holds one that those b
   narrow.held[0]?.resolve()
   await until(() => narrow.started() === 2)
   narrow.held[1]?.resolve()
-  await both.received(/held[^]*ok$/)
+  await both.received(/held[\s\S]*ok$/)
   await untilIdle(narrow)
   for (const { socket } of [first, both]) socket.destroy()
   await narrow.app.close()

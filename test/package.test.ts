@@ -1,0 +1,31 @@
+/** What a library user installs: the library and nothing else. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+
+test('npm pack holds the library with its types, the README and the licence, and nothing else', () => {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [{ files }] = JSON.parse(output) as [{ files: { path: string }[] }]
+  const paths = files.map(({ path }) => path)
+  expect(paths).toEqual(
+    expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/src/index.d.ts']),
+  )
+  const other = paths.filter(
+    (path) =>
+      !/^(LICENSE|README\.md|package\.json|dist\/src\/(index|(core|metrics|plugin)\/.+)\.(js|d\.ts))$/.test(
+        path,
+      ),
+  )
+  expect(other).toEqual([])
+})
+
+test('the lock file names no registry', () => {
+  expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toMatch(/https?:\/\/[^"]*\.tgz/)
+})
