@@ -11,7 +11,7 @@ const milliseconds = {
 }
 
 /** One entry a variable; `description` says what it takes, in messages and in the README. */
-const schema = Type.Object({
+export const schema = Type.Object({
   HOST: Type.String({
     default: '127.0.0.1',
     pattern: '^\\S+$',

@@ -95,7 +95,9 @@ describe('GET /metrics', () => {
       const series = lines.filter((line) => line !== '' && !line.startsWith('#'))
       const names = series.map((line) => line.slice(0, line.lastIndexOf(' ')))
       expect(new Set(names).size).toBe(names.length)
-      expect(series.filter((line) => !/^[a-z_0-9]+(\{[^{}]*\})? [\d.e+-]+$/.test(line))).toEqual([])
+      expect(
+        series.filter((line) => !/^[a-z_0-9]+(\{[^{}]*\})? ([\d.e+-]+|Nan)$/.test(line)),
+      ).toEqual([])
       const typed = lines
         .filter((line) => line.startsWith('# TYPE'))
         .map((line) => line.split(' ')[2])

@@ -1,0 +1,131 @@
+/** The README tells the truth: its tables are those of the source, its examples run as written. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { buildApp } from '../src/app.js'
+import { schema } from '../src/config.js'
+import * as errors from '../src/core/errors.js'
+import { EXAMPLES } from '../src/examples.js'
+
+const root = resolve(import.meta.dirname, '..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** The cells of the table whose header row starts with this cell. */
+function table(firstHeader: string): string[][] {
+  const lines = readme.split('\n')
+  const start = lines.findIndex((line) => line.startsWith(`| ${firstHeader} |`))
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
+  return lines.slice(start + 2, end).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  )
+}
+
+interface Annotated {
+  default?: unknown
+  description: string
+}
+
+let app: FastifyInstance
+beforeAll(async () => {
+  app = await buildApp({ TIME_SCALE: 0 })
+})
+afterAll(() => app.close())
+
+const curls = [...readme.matchAll(/^curl http:\/\/127\.0\.0\.1:3000(\S+) +# (.+)$/gm)]
+
+test.each(curls.map(([, path, start]) => [path, start] as const))(
+  'curl %s answers %s',
+  async (path, start) => {
+    const response = await app.inject(path as string)
+    expect(response.body.startsWith(start as string)).toBe(true)
+  },
+)
+
+test('the variables are those of the schema, with their defaults and what they take', () => {
+  const rows = table('variable').map(([name, value, takes]) => [name, value, takes?.split(': ')[0]])
+  const expected = Object.entries(schema.properties).map(([name, property]) => {
+    const { default: value, description } = property as unknown as Annotated
+    const shown = value ?? (name === 'QUEUE_SIZE' ? 1000 : 'none')
+    return [name, String(shown), description.split(': ')[0]]
+  })
+  expect(rows).toEqual(expected)
+})
+
+test('the examples have the ports and files that the table gives them', () => {
+  const rows = table('hyper program of the article')
+  expect(rows.map(([, , port]) => Number(port))).toEqual(
+    Object.values(EXAMPLES).map(({ port }) => port),
+  )
+  for (const [, paths = '', , source = ''] of rows) {
+    const file = /\((.+)\)/.exec(source)?.[1] ?? ''
+    const code = readFileSync(join(root, file), 'utf8')
+    for (const path of paths.match(/\/\w*/g) ?? []) expect(code).toContain(`'${path}'`)
+  }
+})
+
+test("every path beside the article's is there", () => {
+  for (const [path = ''] of table('path')) {
+    expect(app.hasRoute({ method: 'GET', url: path.replace('GET ', '') })).toBe(true)
+  }
+})
+
+test('the errors are those of the source', () => {
+  const inSource = Object.values(errors).map((SluiceError) => {
+    const { code, statusCode } = new (
+      SluiceError as new () => { code: string; statusCode: number }
+    )()
+    return [code, code === 'SLUICE_OPTIONS' ? '-' : String(statusCode)]
+  })
+  expect(table('code').map(([code, status]) => [code, status])).toEqual(inSource)
+})
+
+test('the metrics are those of the registry', async () => {
+  const inSource = (await app.concurrency.registry.getMetricsAsJSON()).map(({ name }) => name)
+  expect(table('metric').map(([name]) => name)).toEqual(inSource)
+})
+
+test('the dependencies are those of the package, each with its reason', () => {
+  const { dependencies, peerDependencies } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  ) as Record<string, Record<string, string>>
+  const named = table('package').flatMap(([names = '']) => names.split(', '))
+  expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...peerDependencies }).sort())
+})
+
+test('every script that it names exists', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const named = [...readme.matchAll(/npm (?:run ([\w:-]+)|(start))/g)].map(([, a, b]) => a ?? b)
+  expect(named.filter((name) => scripts[name as string] === undefined)).toEqual([])
+})
+
+test('the library examples compile as written', async () => {
+  const folder = await mkdtemp(join(root, 'test', '.readme-'))
+  try {
+    const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string)
+    expect(blocks.length).toBeGreaterThan(1)
+    blocks.forEach((code, index) => {
+      writeFileSync(join(folder, `example-${index}.ts`), code)
+    })
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({
+        extends: '../../tsconfig.json',
+        include: [],
+        files: blocks.map((_, index) => `example-${index}.ts`),
+      }),
+    )
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], {
+      stdio: 'pipe',
+    })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
