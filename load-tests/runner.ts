@@ -1,0 +1,97 @@
+/** Runs scenarios one after the other, each with servers of its own, and judges them. */
+import { fireBeside, measure } from './measure.js'
+import type { Progress } from './progress.js'
+import type { Check, Context, Outcome, Row, Scenario } from './scenario.js'
+import { TestServer } from './server.js'
+
+/** No scenario may take longer. */
+const SCENARIO_WITHIN = 180_000
+
+export interface Result {
+  readonly name: string
+  readonly question: string
+  readonly ok: boolean
+  readonly seconds: number
+  readonly rows: readonly Row[]
+  readonly checks: readonly Check[]
+}
+
+export interface RunOptions {
+  readonly quick: boolean
+  /** The servers' core; undefined: any. */
+  readonly core: number | undefined
+  readonly progress: Progress
+  /** Ends the run: the scenario under way is given up, its servers are killed. */
+  readonly signal: AbortSignal
+}
+
+/** One result a scenario, whatever happened to it; fewer when interrupted. */
+export async function runAll(
+  scenarios: readonly Scenario[],
+  options: RunOptions,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const scenario of scenarios) {
+    const result = await runOne(scenario, options)
+    if (options.signal.aborted) break
+    results.push(result)
+  }
+  return results
+}
+
+async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> {
+  const { name, question } = scenario
+  const { quick, core, progress } = options
+  const startedAt = performance.now()
+  const late = new AbortController()
+  const timer = setTimeout(
+    () => late.abort(new Error(`it took more than ${SCENARIO_WITHIN / 1000} s`)),
+    SCENARIO_WITHIN,
+  )
+  const signal = AbortSignal.any([options.signal, late.signal])
+  const bench = { progress, signal }
+  const servers: TestServer[] = []
+  const context: Context = {
+    quick,
+    signal,
+    start: async (env = {}) => {
+      const server = await TestServer.start(env, core, signal)
+      servers.push(server)
+      progress.say(`${name}: server ${server.pid} listens on ${server.url}`)
+      return server
+    },
+    measure: (server, load) => measure(bench, server, load),
+    fire: (server, load) => fireBeside(bench, server, load),
+  }
+
+  let outcome: Outcome
+  try {
+    outcome = await scenario.run(context)
+  } catch (error) {
+    const logs = servers.map(({ log }) => log).filter((log) => log !== '')
+    const detail = [error instanceof Error ? error.message : String(error), ...logs].join('\n')
+    outcome = { rows: [], checks: [{ name: 'it runs to its end', ok: false, detail }] }
+  }
+  clearTimeout(timer)
+  const checks = [...outcome.checks, ...(await stopAll(servers))]
+  return {
+    name,
+    question,
+    ok: checks.every(({ ok }) => ok),
+    seconds: (performance.now() - startedAt) / 1000,
+    rows: outcome.rows,
+    checks,
+  }
+}
+
+async function stopAll(servers: readonly TestServer[]): Promise<Check[]> {
+  const exits = await Promise.all(servers.map((server) => server.stop()))
+  if (exits.length === 0) return []
+  return [
+    {
+      name: 'the server drains and exits with 0',
+      ok: exits.every((exit) => exit === 0),
+      detail: exits.join(', '),
+    },
+  ]
+}

@@ -1,0 +1,57 @@
+/** The contract between a scenario, the runner and the report. */
+import type { Load, Volley } from './load.js'
+import type { ServerEnv, TestServer } from './server.js'
+
+export interface Scenario {
+  readonly name: string
+  /** The one question it asks. */
+  readonly question: string
+  run(context: Context): Promise<Outcome>
+}
+
+/** What the runner gives to a scenario. */
+export interface Context {
+  /** Short runs and small amounts: counts are held to the same thresholds, times to looser ones. */
+  readonly quick: boolean
+  /** Aborts when somebody interrupts, or when the scenario's time is up. */
+  readonly signal: AbortSignal
+  /** A server in its own process. The runner stops it, and takes no exit code but 0. */
+  start(env?: ServerEnv): Promise<TestServer>
+  /** A warm-up, then the run that counts. */
+  measure(server: TestServer, load: MeasuredLoad): Promise<Row>
+  /** A run with neither warm-up nor progress, to go on beside another. */
+  fire(server: TestServer, load: FiredLoad): Promise<Row>
+}
+
+interface Described extends Omit<Load, 'url' | 'amount'> {
+  path: string
+  /** The pattern that the server counts the path under; default: the path. */
+  route?: string
+  /** Default: method and path. */
+  label?: string
+}
+export type FiredLoad = Described & { amount: number }
+/** As many requests as given, or as many as the warm-up finds for these seconds. */
+export type MeasuredLoad = Described & ({ amount: number } | { seconds: number })
+
+/** One line of figures. Latencies are milliseconds. */
+export interface Row extends Volley {
+  readonly label: string
+  readonly connections: number
+  /** Answers as the server counts them. */
+  readonly served: number
+  /** Of one core, while measured; absent where two runs overlap. */
+  readonly cpu?: { readonly server: number; readonly client: number }
+}
+
+export interface Check {
+  readonly name: string
+  readonly ok: boolean
+  /** The figures it was decided by. */
+  readonly detail: string
+}
+
+export interface Outcome {
+  readonly rows: readonly Row[]
+  readonly checks: readonly Check[]
+}

@@ -1,0 +1,100 @@
+import { PassThrough } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { main } from '../../load-tests/cli.js'
+import type { Scenario } from '../../load-tests/scenario.js'
+import { scenarios as menu } from '../../load-tests/scenarios.js'
+
+/** The command line over streams, without pinning the process that runs the tests. */
+async function run(args: string[], scenarios: readonly Scenario[] = menu, signal = never()) {
+  const stdout = new PassThrough({ encoding: 'utf8' })
+  const stderr = new PassThrough({ encoding: 'utf8' })
+  const code = await main(args, {
+    signal,
+    stdout: stdout as unknown as NodeJS.WriteStream,
+    stderr: stderr as unknown as NodeJS.WriteStream,
+    scenarios,
+    pin: () => ({ core: undefined, description: 'not pinned' }),
+  })
+  return { code, stdout: stdout.read() ?? '', stderr: stderr.read() ?? '' }
+}
+
+function never(): AbortSignal {
+  return new AbortController().signal
+}
+
+function fake(name: string, ok: boolean): Scenario {
+  const checks = [{ name: 'a threshold', ok, detail: `it was ${ok}` }]
+  return { name, question: `${name}?`, run: async () => ({ rows: [], checks }) }
+}
+
+const good = fake('good', true)
+const bad = fake('bad', false)
+
+describe('without arguments', () => {
+  test('lists every scenario with its question and exits with 0', async () => {
+    const { code, stdout } = await run([])
+    expect(code).toBe(0)
+    for (const { name, question } of menu) {
+      expect(stdout).toMatch(new RegExp(`^  ${name} +${question.replace(/[?.]/g, '\\$&')}$`, 'm'))
+    }
+  })
+})
+
+describe('bad usage exits with 2, says what is wrong, names the scenarios, and runs nothing', () => {
+  test.for([
+    [['good', 'nonesuch'], 'unknown scenario: nonesuch'],
+    [['--quick'], 'which scenario?'],
+    [['--fast'], "Unknown option '--fast'"],
+    [['--json'], "'--json <value>' argument missing"],
+    [['good', '--json', '/no/such/folder/report.json'], 'ENOENT'],
+  ] as const)('%j', async ([args, problem]) => {
+    const { code, stdout, stderr } = await run([...args], [good, bad])
+    expect(code).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain(problem)
+    expect(stderr).toMatch(/^ {2}good +good\?$/m)
+  })
+})
+
+describe('thresholds decide the exit code', () => {
+  test('all held: 0', async () => {
+    const { code, stdout } = await run(['good'], [good, bad])
+    expect(code).toBe(0)
+    expect(stdout).toContain('✓ a threshold: it was true')
+    expect(stdout).toContain('Every threshold held.')
+  })
+
+  test('one failed: 1, after all the others have run', async () => {
+    const { code, stdout } = await run(['bad', 'good'], [good, bad])
+    expect(code).toBe(1)
+    expect(stdout).toContain('✗ a threshold: it was false')
+    expect(stdout).toContain('✓ a threshold: it was true')
+    expect(stdout).toContain('A threshold failed in bad.')
+  })
+
+  test('a scenario that throws has failed: 1, and says why', async () => {
+    const broken: Scenario = { ...good, run: () => Promise.reject(new Error('out of luck')) }
+    const { code, stdout } = await run(['good'], [broken])
+    expect(code).toBe(1)
+    expect(stdout).toContain('out of luck')
+  })
+
+  test('interrupted: 130, with what had run before', async () => {
+    const interrupted = new AbortController()
+    const interrupting: Scenario = {
+      ...good,
+      name: 'interrupting',
+      run: async ({ signal }) => {
+        interrupted.abort(new Error('interrupted'))
+        signal.throwIfAborted()
+        return { rows: [], checks: [] }
+      },
+    }
+    const args = ['good', 'interrupting', 'bad']
+    const { code, stdout } = await run(args, [good, interrupting, bad], interrupted.signal)
+    expect(code).toBe(130)
+    expect(stdout).toContain('✓ a threshold: it was true')
+    expect(stdout).toContain('Interrupted.')
+    expect(stdout).not.toContain('bad?')
+  })
+})
