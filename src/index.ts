@@ -1,14 +1,9 @@
 /** The public API, nothing else. */
 
 export type { Clock } from './core/clock.js'
-export {
-  Limiter,
-  type LimiterAcquireOptions,
-  type LimiterOptions,
-  type LimiterSnapshot,
-  type QueueOptions,
-  type RejectReason,
-} from './core/limiter.js'
+export { Limiter, type LimiterAcquireOptions } from './core/limiter.js'
+export type { LimiterSnapshot, LimiterView, RejectReason } from './core/limiter-account.js'
+export type { LimiterOptions, QueueOptions } from './core/limiter-options.js'
 export { FixedLimit } from './core/limits/fixed.js'
 export type { LimitAlgorithm, Sample } from './core/limits/limit.js'
 export { Permit } from './core/permit.js'

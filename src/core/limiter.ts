@@ -8,34 +8,22 @@
  * Cost: an admission that need not wait is one token and a few plain numbers; with a fixed limit the
  * clock is read only for those that wait. Samples hold no wait: a token's time begins at its grant.
  */
-import { checkInteger, checkNumber, checkSignal, checkTimeout, show } from './check.js'
-import { type Clock, systemClock } from './clock.js'
+import { checkNumber, checkSignal, checkTimeout } from './check.js'
+import type { Clock } from './clock.js'
 import { ClosedError, QueueFullError, QueueTimeoutError } from './errors.js'
-import { Histogram } from './histogram.js'
+import type { Histogram } from './histogram.js'
+import {
+  LimiterAccount,
+  type LimiterSnapshot,
+  type LimiterView,
+  takeLimiterSnapshot,
+} from './limiter-account.js'
+import { type LimiterOptions, readLimiterOptions } from './limiter-options.js'
 import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
-import { type QueueOrder, WaitQueue } from './wait-queue.js'
+import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
-
-export interface QueueOptions {
-  /** How many may wait: an integer >= 0; 0 rejects at once; default 1000. */
-  size?: number | undefined
-  /** Milliseconds one may wait, >= 0; default Infinity: no timeout. */
-  timeout?: number | undefined
-  /** Whom to serve first within a priority; default `fifo`. */
-  order?: QueueOrder | undefined
-}
-
-export interface LimiterOptions {
-  /** Its name in snapshots and metrics; default `limiter`. */
-  name?: string | undefined
-  /** An integer >= 1, or an algorithm that finds it. */
-  limit: number | LimitAlgorithm
-  queue?: QueueOptions | undefined
-  /** Monotonic milliseconds; default `performance.now`. */
-  clock?: Clock | undefined
-}
 
 export interface LimiterAcquireOptions {
   /** Its abort rejects the acquire with the signal's reason; an aborted signal never acquires. */
@@ -46,25 +34,8 @@ export interface LimiterAcquireOptions {
   priority?: number | undefined
 }
 
-/** Why work was shed. */
-export type RejectReason = CancelReason | 'pressure'
-
-export interface LimiterSnapshot {
+export class Limiter implements LimiterView {
   readonly name: string
-  readonly limit: number
-  readonly inFlight: number
-  readonly queued: number
-  /** Since the limiter was made, as are the rejected. */
-  readonly admitted: number
-  readonly rejected: Readonly<Record<RejectReason, number>>
-  /** How long the admitted waited, in milliseconds; 0 without data. */
-  readonly waitMs: { readonly p50: number; readonly p99: number }
-}
-
-export class Limiter {
-  readonly name: string
-  /** How long the admitted waited. @internal */
-  readonly waits: Histogram = new Histogram()
   readonly #algorithm: LimitAlgorithm
   /** Whether the algorithm learns, so that tokens must know their times. */
   readonly #learns: boolean
@@ -75,44 +46,30 @@ export class Limiter {
   readonly #owner: WaiterOwner<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
-      this.#rejected[reason]++
+      this.#account.rejected[reason]++
     },
     end: (token, outcome) => this.#end(token, outcome),
   }
-  readonly #rejected: Record<RejectReason, number> = {
-    queue_full: 0,
-    queue_timeout: 0,
-    deadline: 0,
-    pressure: 0,
-    closed: 0,
-    aborted: 0,
-  }
+  readonly #account: LimiterAccount
   #limit: number
   #inFlight = 0
-  #admitted = 0
   #closed = false
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
-  constructor(options: LimiterOptions) {
-    const { name = 'limiter', limit, queue = {}, clock = systemClock } = options
-    const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo' } = queue
-    if (typeof name !== 'string') throw new TypeError(`name: got ${show(name)}, takes a string`)
-    if (typeof clock !== 'function') {
-      throw new TypeError(`clock: got ${show(clock)}, takes a function`)
-    }
-    checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
-    checkTimeout('queue.timeout', timeout)
-    if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
-      throw new RangeError(`queue.order: got ${show(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
-    }
+  constructor(options: LimiterOptions)
+  /** @internal With an account that several limiters share. */
+  constructor(options: LimiterOptions, account: LimiterAccount)
+  constructor(options: LimiterOptions, account = new LimiterAccount()) {
+    const { name, algorithm, queue, clock } = readLimiterOptions(options)
     this.name = name
-    this.#algorithm = toAlgorithm(limit)
-    this.#learns = !(this.#algorithm instanceof FixedLimit)
-    this.#limit = atLeastOne(this.#algorithm.limit)
+    this.#account = account
+    this.#algorithm = algorithm
+    this.#learns = !(algorithm instanceof FixedLimit)
+    this.#limit = atLeastOne(algorithm.limit)
     this.#clock = clock
-    this.#queueSize = size
-    this.#queueTimeout = timeout
-    this.#queue = new WaitQueue(order)
+    this.#queueSize = queue.size
+    this.#queueTimeout = queue.timeout
+    this.#queue = new WaitQueue(queue.order)
   }
 
   /** How many may be in flight now: an integer >= 1. */
@@ -122,6 +79,11 @@ export class Limiter {
 
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  /** @internal */
+  get waits(): Histogram {
+    return this.#account.waits
   }
 
   /** How many wait. */
@@ -170,22 +132,14 @@ export class Limiter {
   wait(priority: number): Waiter<Token> | CancelReason {
     const refusal = this.#refusal(priority, this.#queueTimeout)
     if (refusal !== undefined) {
-      this.#rejected[refusal]++
+      this.#account.rejected[refusal]++
       return refusal
     }
     return this.#enqueue(priority, this.#queueTimeout, undefined)
   }
 
   snapshot(): LimiterSnapshot {
-    return {
-      name: this.name,
-      limit: this.#limit,
-      inFlight: this.#inFlight,
-      queued: this.#queue.size,
-      admitted: this.#admitted,
-      rejected: { ...this.#rejected },
-      waitMs: { p50: this.waits.quantile(0.5), p99: this.waits.quantile(0.99) },
-    }
+    return takeLimiterSnapshot(this, this.#account)
   }
 
   /** Ends admission for good; see the head of this file. Closing again does nothing. */
@@ -203,12 +157,12 @@ export class Limiter {
   }
 
   #admitAtOnce(): Token {
-    this.waits.record(0)
+    this.#account.waits.record(0)
     return this.#admit(this.#learns ? this.#clock() : 0)
   }
 
   #admit(now: number): Token {
-    this.#admitted++
+    this.#account.admitted++
     return Token.of(this.#owner, now, ++this.#inFlight)
   }
 
@@ -224,7 +178,7 @@ export class Limiter {
   }
 
   #reject(reason: CancelReason, error: unknown): Promise<never> {
-    this.#rejected[reason]++
+    this.#account.rejected[reason]++
     return Promise.reject(error)
   }
 
@@ -258,18 +212,10 @@ export class Limiter {
     while (this.#inFlight < this.#limit) {
       const waiter = this.#queue.peek(now)
       if (waiter === undefined) return
-      this.waits.record(now - waiter.since)
+      this.#account.waits.record(now - waiter.since)
       waiter.grant(this.#admit(now))
     }
   }
-}
-
-function toAlgorithm(limit: number | LimitAlgorithm): LimitAlgorithm {
-  if (typeof limit === 'number') return new FixedLimit(limit)
-  if (typeof limit?.limit !== 'number' || typeof limit.onSample !== 'function') {
-    throw new TypeError(`limit: got ${show(limit)}, takes an integer >= 1 or a limit algorithm`)
-  }
-  return limit
 }
 
 function atLeastOne(limit: number): number {

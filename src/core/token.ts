@@ -30,24 +30,25 @@ export class Token implements Disposable {
 
   /** The work was done: its duration is a sample. */
   succeed(): void {
-    this.#end('succeeded')
+    this.end('succeeded')
   }
 
   /** The work was refused or timed out downstream: a sample that tells the limit to back off. */
   drop(): void {
-    this.#end('dropped')
+    this.end('dropped')
   }
 
   /** The work says nothing about capacity (its caller left, its input was bad): no sample. */
   ignore(): void {
-    this.#end('ignored')
+    this.end('ignored')
   }
 
   [Symbol.dispose](): void {
-    this.#end('ignored')
+    this.end('ignored')
   }
 
-  #end(outcome: Outcome): void {
+  /** @internal */
+  end(outcome: Outcome): void {
     const owner = this.#owner
     if (owner === undefined) return
     this.#owner = undefined

@@ -4,7 +4,7 @@
  */
 import { type Metric, Registry } from 'prom-client'
 import { Histogram } from '../core/histogram.js'
-import type { LimiterSnapshot } from '../core/limiter.js'
+import type { LimiterSnapshot } from '../core/limiter-account.js'
 import type { SnapshotSource } from './snapshot.js'
 
 type Labels = Record<string, string | number>

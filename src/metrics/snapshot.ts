@@ -1,6 +1,6 @@
 /** The whole state as one plain object, made when somebody asks. */
 import { Histogram } from '../core/histogram.js'
-import type { Limiter, LimiterSnapshot } from '../core/limiter.js'
+import type { LimiterSnapshot, LimiterView } from '../core/limiter-account.js'
 import type { EventLoopMonitor } from './event-loop.js'
 import type { RouteTraffic, Traffic } from './traffic.js'
 
@@ -40,7 +40,7 @@ export interface SnapshotSource {
   readonly startedAt: number
   readonly draining: boolean
   readonly traffic: Traffic
-  readonly limiters: readonly Limiter[]
+  readonly limiters: readonly LimiterView[]
   readonly eventLoop: EventLoopMonitor
 }
 

@@ -70,4 +70,10 @@ export class Traffic {
     route.active--
     route.aborted++
   }
+
+  /** The client was gone before the first hook: seen and aborted, and nothing else. */
+  countGone(route: RouteTraffic): void {
+    this.begin(route)
+    this.endAborted(route)
+  }
 }

@@ -1,98 +1,84 @@
 /**
  * One request from its first hook to its end, whatever that end is. The response's `close` event is
- * the one that nearly every end emits: answered, aborted, hijacked, failed, injected. Responses that
- * wait behind another one on a pipelined connection get none on Node 20 and 22 when their socket
- * dies, so those are also told by their socket, through one listener for all of them.
+ * the one that nearly every end emits: answered, aborted, hijacked, failed, injected; what emits
+ * none is in pipelining.ts.
  *
- * Permits return when the response is closed and the handler has settled: a handler that goes on
- * after its client left still uses what the permit stands for.
+ * Permits return when the response is closed and, unless the route says otherwise, the handler has
+ * settled: a handler that goes on after its client left still uses what the permit stands for.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Outcome, Token } from '../core/token.js'
 import type { Waiter } from '../core/waiter.js'
-import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
-import type { RequestConcurrency } from './types.js'
+import type { RouteTraffic } from '../metrics/traffic.js'
+import type { ActiveRequests } from './active-requests.js'
+import { isPipelined, turnOf, unwatch, watch } from './pipelining.js'
+import type { ReleaseOn, RequestConcurrency } from './types.js'
 
 const kRequest = Symbol('sluice.request')
-const kPipelined = Symbol('sluice.pipelined')
 
 type WatchedResponse = ServerResponse & { [kRequest]?: ActiveRequest }
-type WatchedSocket = Socket & { [kPipelined]?: Set<ActiveRequest> }
-
-/** Requests in progress, newest first, linked so that coming and going cost nothing to speak of. */
-export class ActiveRequests {
-  #first: ActiveRequest | undefined
-  readonly #traffic: Traffic
-
-  constructor(traffic: Traffic) {
-    this.#traffic = traffic
-  }
-
-  get traffic(): Traffic {
-    return this.#traffic
-  }
-
-  add(request: ActiveRequest): void {
-    request.next = this.#first
-    if (this.#first !== undefined) this.#first.previous = request
-    this.#first = request
-  }
-
-  remove(request: ActiveRequest): void {
-    if (request.previous === undefined) this.#first = request.next
-    else request.previous.next = request.next
-    if (request.next !== undefined) request.next.previous = request.previous
-  }
-
-  *[Symbol.iterator](): Iterator<ActiveRequest> {
-    for (let request = this.#first; request !== undefined; request = request.next) yield request
-  }
-}
 
 export class ActiveRequest implements RequestConcurrency {
   /** Links; they belong to the list. */
   next: ActiveRequest | undefined
   previous: ActiveRequest | undefined
 
+  /** The response is over. */
   closed = false
-  /** Held until the end, widest scope last. */
+  /** The answer is a refusal. */
+  rejected = false
+  /** The deadline has passed and was acted upon. */
+  expired = false
+  /** The handler was called. */
+  handled = false
+  /** Milliseconds spent in queues. */
+  waited = 0
+  /** What it holds, narrowest scope first. */
   tokens: Token[] | undefined
   /** While it queues. */
   waiter: Waiter<Token> | undefined
-  rejected = false
+  /** Called once it is closed and holds nothing. */
+  onReleased: (() => void) | undefined
+  deadline: NodeJS.Timeout | undefined
   readonly response: ServerResponse
-  readonly #socket: WatchedSocket
+  readonly #socket: Socket
   readonly #route: RouteTraffic
   readonly #list: ActiveRequests
   readonly #startedAt = performance.now()
   #handling = false
-  #handled = false
   #controller: AbortController | undefined
+  #abortReason: unknown
 
   constructor(
     list: ActiveRequests,
     route: RouteTraffic,
-    raw: IncomingMessage,
+    { socket }: IncomingMessage,
     response: ServerResponse,
   ) {
     this.#list = list
     this.#route = route
-    this.#socket = raw.socket
+    this.#socket = socket
     this.response = response
     list.add(this)
     list.traffic.begin(route)
     ;(response as WatchedResponse)[kRequest] = this
     response.on('close', onResponseClose)
-    if (response.socket === null) watchPipelined(this.#socket, this)
+    if (isPipelined(response)) watch(socket, this)
   }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      if (this.closed && !this.#answered) this.#controller.abort()
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
     }
     return this.#controller.signal
+  }
+
+  /** Fires the signal, now or as soon as somebody reads it. */
+  abort(reason: unknown): void {
+    this.#abortReason ??= reason
+    this.#controller?.abort(reason)
   }
 
   /**
@@ -101,21 +87,21 @@ export class ActiveRequest implements RequestConcurrency {
    * two such connections would wait for each other for ever.
    */
   whenSendable(callback: () => void): void {
-    const { response } = this
-    if (response.socket !== null) return callback()
-    // By way of a promise, which keeps the AsyncLocalStorage context of the request.
-    new Promise((resolve) => response.once('socket', resolve)).then(() => {
-      if (!this.closed) callback()
+    if (!isPipelined(this.response)) return callback()
+    // A promise keeps the AsyncLocalStorage context of the request.
+    turnOf(this.response).then(() => {
+      if (!this.closed && !this.expired) callback()
     })
   }
 
-  /** The handler begins; until `handlerSettled` the request keeps its tokens. */
-  handlerStarted(): void {
-    this.#handling = true
-    this.#handled = true
+  /** With `settled` the request keeps its tokens until `handlerSettled`. */
+  handlerStarted(releaseOn: ReleaseOn): void {
+    this.handled = true
+    this.#handling = releaseOn === 'settled'
   }
 
   handlerSettled(): void {
+    if (!this.#handling) return
     this.#handling = false
     if (this.closed) this.#release()
   }
@@ -124,21 +110,22 @@ export class ActiveRequest implements RequestConcurrency {
     if (this.closed) return
     this.closed = true
     this.#list.remove(this)
-    this.#socket[kPipelined]?.delete(this)
+    unwatch(this.#socket, this)
+    if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
     if (this.#answered) {
-      const duration = performance.now() - this.#startedAt
       if (this.rejected) traffic.rejected++
+      const duration = performance.now() - this.#startedAt
       traffic.endAnswered(this.#route, this.response.statusCode, duration)
     } else {
       traffic.endAborted(this.#route)
       this.waiter?.cancel('aborted', undefined)
-      this.#controller?.abort()
+      this.abort(new DOMException('The client left', 'AbortError'))
     }
     if (!this.#handling) this.#release()
   }
 
-  /** Gives back what it holds before its end: a rejection needs no permit for its reply. */
+  /** Gives back what it holds before its end: a refusal needs no permit. */
   releaseEarly(): void {
     this.#end('ignored')
   }
@@ -153,44 +140,27 @@ export class ActiveRequest implements RequestConcurrency {
   }
 
   #release(): void {
-    if (this.tokens === undefined) return
     const { statusCode } = this.response
-    if (!this.#handled || !this.#answered) this.#end('ignored')
+    if (!this.handled || !this.#answered) this.#end('ignored')
     else this.#end(statusCode === 503 || statusCode === 504 ? 'dropped' : 'succeeded')
+    this.onReleased?.()
   }
 
+  /** Every token ends, even if the limit of one of them throws at its sample. */
   #end(outcome: Outcome): void {
     const tokens = this.tokens
     this.tokens = undefined
     if (tokens === undefined) return
     for (const token of tokens) {
-      if (outcome === 'succeeded') token.succeed()
-      else if (outcome === 'dropped') token.drop()
-      else token.ignore()
+      try {
+        token.end(outcome)
+      } catch (error) {
+        this.#list.onError(error)
+      }
     }
   }
 }
 
-/** The client was gone before the first hook: seen and aborted, and nothing else. */
-export function countGone(traffic: Traffic, route: RouteTraffic): void {
-  traffic.begin(route)
-  traffic.endAborted(route)
-}
-
 function onResponseClose(this: ServerResponse): void {
   ;(this as WatchedResponse)[kRequest]?.close()
-}
-
-function watchPipelined(socket: WatchedSocket, request: ActiveRequest): void {
-  let waiting = socket[kPipelined]
-  if (waiting === undefined) {
-    waiting = new Set()
-    socket[kPipelined] = waiting
-    socket.on('close', onSocketClose)
-  }
-  waiting.add(request)
-}
-
-function onSocketClose(this: Socket): void {
-  for (const request of (this as WatchedSocket)[kPipelined] ?? []) request.close()
 }

@@ -2,10 +2,13 @@
  * Takes a request through its limiters one after the other, narrowest first and the app's last, so
  * that nobody holds a wide token while it waits for a narrow one.
  */
-import type { Limiter, RejectReason } from '../core/limiter.js'
+import type { Limiter } from '../core/limiter.js'
+import type { RejectReason } from '../core/limiter-account.js'
 import type { Token } from '../core/token.js'
 import type { ActiveRequest } from './active-request.js'
-import type { Answerable } from './rejection.js'
+
+/** Nobody is there to be told of an abort. */
+export type Refusal = Exclude<RejectReason, 'aborted'>
 
 /**
  * Exactly one of the two is called, unless the client leaves first: then neither is, so that a
@@ -14,17 +17,19 @@ import type { Answerable } from './rejection.js'
 export function admit(
   request: ActiveRequest,
   limiters: readonly Limiter[],
+  priority: number,
   admitted: () => void,
-  rejected: (reason: Answerable, limiter: Limiter) => void,
+  refused: (reason: Refusal, limiter: Limiter) => void,
 ): void {
   const tokens: Token[] = []
+  const options = priority === 0 ? undefined : { priority }
   request.tokens = tokens
   next()
 
   function next(): void {
     while (tokens.length < limiters.length) {
       const limiter = limiters[tokens.length] as Limiter
-      const token = limiter.tryAcquire()
+      const token = limiter.tryAcquire(options)
       if (token === undefined) return wait(limiter)
       tokens.push(token)
     }
@@ -32,27 +37,30 @@ export function admit(
   }
 
   function wait(limiter: Limiter): void {
-    const waiter = limiter.wait(0)
+    const waiter = limiter.wait(priority)
     if (typeof waiter === 'string') return refuse(waiter, limiter)
+    const since = performance.now()
+    const left = (): boolean => {
+      request.waiter = undefined
+      request.waited += performance.now() - since
+      return request.closed
+    }
     request.waiter = waiter
     waiter.promise.then(
       (token) => {
-        request.waiter = undefined
-        if (request.closed) return token.ignore()
+        if (left()) return token.ignore()
         tokens.push(token)
         next()
       },
       () => {
-        request.waiter = undefined
-        if (!request.closed && waiter.cancelled !== undefined) refuse(waiter.cancelled, limiter)
+        if (!left() && waiter.cancelled !== undefined) refuse(waiter.cancelled, limiter)
       },
     )
   }
 
   function refuse(reason: RejectReason, limiter: Limiter): void {
     if (reason === 'aborted') return
-    request.rejected = true
     request.releaseEarly()
-    rejected(reason, limiter)
+    refused(reason, limiter)
   }
 }

@@ -1,25 +1,31 @@
 /** `app.concurrency`: the state of one registration, and what may be asked of it. */
-import type { Server } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { Limiter } from '../core/limiter.js'
+import type { LimiterView } from '../core/limiter-account.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
 import { createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
 import { Traffic } from '../metrics/traffic.js'
-import { ActiveRequests } from './active-request.js'
+import { ActiveRequests } from './active-requests.js'
 import { Drain } from './drain.js'
+import type { Settings } from './options.js'
 import type { AppConcurrency, DrainOptions } from './types.js'
 
 export class Concurrency implements AppConcurrency {
   readonly startedAt: number = performance.now()
   readonly traffic = new Traffic()
-  readonly limiters: Limiter[] = []
+  readonly limiters: LimiterView[] = []
   readonly eventLoop = new EventLoopMonitor()
-  readonly active = new ActiveRequests(this.traffic)
+  readonly active: ActiveRequests
   readonly registry: Registry = createRegistry(this)
   readonly shutdown: Drain
 
-  constructor(server: Server) {
+  constructor({ server, log }: FastifyInstance, { app, keyed }: Settings) {
+    this.active = new ActiveRequests(this.traffic, (err) => {
+      log.error({ err }, 'a limit algorithm failed at a sample')
+    })
+    if (keyed !== undefined) this.limiters.push(keyed.limiters)
+    if (app !== undefined) this.limiters.push(app)
     this.shutdown = new Drain(server, this.active, () => {
       for (const limiter of this.limiters) limiter.close()
     })

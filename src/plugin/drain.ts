@@ -1,18 +1,23 @@
 /**
  * Shutting down without losing a request: first every answer says `Connection: close`, then (after
- * `delay`) new work is refused, then the active requests finish, then the sockets end. What is left
- * at `timeout` is cut, so that closing never hangs: not on an idle keep-alive connection, not on one
- * that never sent a byte or only half a header.
+ * `delay`) new work is refused and event streams end, then the active requests finish, then the
+ * sockets end. What is left at `timeout` is cut, so that closing never hangs: not on an idle
+ * keep-alive connection, not on one that never sent a byte or only half a header.
  */
-import type { Server } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkTimeout } from '../core/check.js'
-import type { ActiveRequests } from './active-request.js'
+import { ClosedError } from '../core/errors.js'
+import type { ActiveRequest } from './active-request.js'
+import type { ActiveRequests } from './active-requests.js'
 import type { DrainOptions } from './types.js'
 
-/** How often idle sockets are ended and the end of the active requests is looked for, in ms. */
+/** How often it is looked for what can be ended, in milliseconds. */
 const POLL = 50
+
+/** Node keeps here the response that a socket is busy with. */
+type BusySocket = Socket & { _httpMessage?: ServerResponse | null }
 
 export class Drain {
   /** Answers say `Connection: close`. */
@@ -22,11 +27,10 @@ export class Drain {
   readonly #active: ActiveRequests
   readonly #server: Server
   readonly #onRefusing: () => void
-  readonly #sockets = new Set<Socket>()
-  #ended = false
+  readonly #sockets = new Set<BusySocket>()
   #deadline = 0
   #finished: Promise<boolean> | undefined
-  #cutTimer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
 
   /** @param onRefusing is called once, when new work begins to be refused. */
   constructor(server: Server, active: ActiveRequests, onRefusing: () => void) {
@@ -37,31 +41,30 @@ export class Drain {
   }
 
   /** Resolves with whether all active requests were through before the timeout. */
-  run({ delay = 0, timeout = 10_000 }: DrainOptions = {}): Promise<boolean> {
-    if (this.#finished === undefined) {
-      checkTimeout('delay', delay)
-      checkTimeout('timeout', timeout)
-      this.#deadline = performance.now() + timeout
-      this.#finished = this.#run(Math.min(delay, timeout))
-    }
+  async run({ delay = 0, timeout = 10_000 }: DrainOptions = {}): Promise<boolean> {
+    checkTimeout('delay', delay)
+    checkTimeout('timeout', timeout)
+    this.#finished ??= this.#start(Math.min(delay, timeout), timeout)
     return this.#finished
   }
 
-  /** After `run`: ends every socket once what it has still to send is out; at the deadline, cuts. */
+  /** After `run`: ends sockets as they get idle, and at the deadline all that is this drain's. */
   endSockets(): void {
-    this.#ended = true
-    for (const socket of this.#sockets) socket.destroySoon()
-    const left = Math.max(this.#deadline - performance.now(), 0)
-    this.#cutTimer = setTimeout(() => this.#cut(), Math.min(left, 2 ** 31 - 1))
+    this.#endIdle()
+    this.#timer = setInterval(() => {
+      this.#endIdle()
+      if (performance.now() >= this.#deadline) this.#cut()
+    }, POLL)
   }
 
   /** After the server has closed. */
   stop(): void {
-    clearTimeout(this.#cutTimer)
+    clearInterval(this.#timer)
     this.#server.off('connection', this.#onConnection)
   }
 
-  async #run(delay: number): Promise<boolean> {
+  async #start(delay: number, timeout: number): Promise<boolean> {
+    this.#deadline = performance.now() + timeout
     this.started = true
     for (const { response } of this.#active) {
       if (!response.headersSent) response.setHeader('connection', 'close')
@@ -70,27 +73,45 @@ export class Drain {
     this.refusing = true
     this.#onRefusing()
     while (this.#active.traffic.active > 0) {
-      if (performance.now() >= this.#deadline) {
+      for (const request of this.#active) endEventStream(request)
+      const left = this.#deadline - performance.now()
+      if (left <= 0) {
         this.#cut()
         return false
       }
-      // A server that never listened has no connections to close.
-      if (this.#server.listening) this.#server.closeIdleConnections()
-      await sleep(Math.min(POLL, Math.max(this.#deadline - performance.now(), 1)))
+      await sleep(Math.min(POLL, left))
     }
     return true
   }
 
-  #cut(): void {
-    for (const socket of this.#sockets) socket.destroy()
+  /** Once what they have still to send is out; a socket with a response to come is not idle. */
+  #endIdle(): void {
+    for (const socket of this.#sockets) {
+      if (!socket._httpMessage) socket.destroySoon()
+    }
   }
 
-  readonly #onConnection = (socket: Socket): void => {
-    if (this.#ended) {
-      socket.destroy()
-      return
+  #cut(): void {
+    for (const { response } of this.#active) response.destroy()
+    for (const socket of this.#sockets) {
+      if (!socket._httpMessage) socket.destroy()
     }
+  }
+
+  readonly #onConnection = (socket: BusySocket): void => {
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }
+}
+
+/** Server-sent events go on for ever; their clients connect again, to whoever is ready. */
+function endEventStream(request: ActiveRequest): void {
+  const { response } = request
+  if (!response.headersSent || response.writableEnded) return
+  // `writeHead` with headers, as event-stream libraries call it, leaves none for `getHeader`.
+  const { _header: sent } = response as ServerResponse & { _header?: string }
+  const type = response.getHeader('content-type') ?? sent
+  if (!/text\/event-stream/i.test(String(type))) return
+  request.abort(new ClosedError())
+  response.end()
 }

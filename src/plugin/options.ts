@@ -1,60 +1,160 @@
 /** Checks options where they are given: at registration, and at each route that has some. */
-
 import { show } from '../core/check.js'
 import { OptionsError } from '../core/errors.js'
-import { Limiter, type LimiterOptions } from '../core/limiter.js'
-import type { RouteConcurrency, RouteConcurrencyOptions, SluiceOptions } from './types.js'
+import { KeyedLimiters } from '../core/keyed-limiters.js'
+import { Limiter } from '../core/limiter.js'
+import type { LimiterOptions } from '../core/limiter-options.js'
+import type {
+  KeyFunction,
+  KeyOptions,
+  PriorityFunction,
+  RejectFunction,
+  ReleaseOn,
+  RouteConcurrency,
+  RouteConcurrencyOptions,
+  SluiceOptions,
+} from './types.js'
 
-/** @throws SLUICE_OPTIONS */
-export function checkPluginOptions(options: SluiceOptions): void {
-  checkNames('', options, ['limit', 'queue', 'prefix'])
-  if (options.queue !== undefined && options.limit === undefined) {
-    throw new OptionsError('queue', show(options.queue), 'effect only beside limit')
-  }
+const EXEMPT = ['/health/*', '/metrics', '/concurrency*', '/dashboard']
+const MAX_KEYS = 10_000
+/** The longest a timer of Node's takes. */
+const LONGEST = 2 ** 31 - 1
+
+/** The plugin's options, checked and complete. */
+export interface Settings {
+  readonly app: Limiter | undefined
+  readonly keyed: { readonly by: KeyFunction; readonly limiters: KeyedLimiters } | undefined
+  readonly priority: PriorityFunction | undefined
+  readonly timeout: number | undefined
+  readonly releaseOn: ReleaseOn
+  readonly reject: RejectFunction | undefined
+  readonly hook: 'onRequest' | 'preHandler'
+  readonly exempt: readonly string[]
 }
 
 /** @throws SLUICE_OPTIONS */
+export function readOptions(options: SluiceOptions): Settings {
+  checkNames('', options, [
+    'limit',
+    'queue',
+    'key',
+    'priority',
+    'timeout',
+    'releaseOn',
+    'reject',
+    'hook',
+    'exempt',
+    // Fastify's own, which it hands to every plugin.
+    'prefix',
+    'logLevel',
+    'logSerializers',
+  ])
+  const { limit, queue, key, priority, timeout, releaseOn, reject, hook, exempt = EXEMPT } = options
+  if (queue !== undefined && limit === undefined) refuse('queue', queue, 'effect only beside limit')
+  checkFunction('priority', priority)
+  checkFunction('reject', reject)
+  checkTimeout('timeout', timeout)
+  checkOneOf('releaseOn', releaseOn, ['settled', 'close'])
+  checkOneOf('hook', hook, ['onRequest', 'preHandler'])
+  if (!Array.isArray(exempt) || exempt.some((pattern) => typeof pattern !== 'string')) {
+    refuse('exempt', exempt, 'an array of route patterns')
+  }
+  return {
+    app:
+      limit === undefined || typeof key === 'function'
+        ? undefined
+        : createLimiter('', { name: 'app', limit, queue }),
+    keyed: key === undefined ? undefined : readKey(key, options),
+    priority,
+    timeout,
+    releaseOn: releaseOn ?? 'settled',
+    reject,
+    hook: hook ?? 'onRequest',
+    exempt,
+  }
+}
+
+/** @throws SLUICE_OPTIONS; `where` says which route it is. */
 export function readRouteConcurrency(
   where: string,
   value: RouteConcurrency,
 ): RouteConcurrencyOptions | false {
   if (value === false) return false
   if (typeof value === 'number') return { limit: value }
+  const prefix = `${where}: config.concurrency`
   if (typeof value !== 'object' || value === null) {
-    throw new OptionsError(
-      `${where}: config.concurrency`,
-      show(value),
-      'an integer >= 1, an object of options, or false',
-    )
+    refuse(prefix, value, 'an integer >= 1, an object of options, or false')
   }
-  checkNames(`${where}: config.concurrency.`, value, ['limit', 'queue'])
+  checkNames(`${prefix}.`, value, ['limit', 'queue', 'group', 'priority', 'timeout', 'releaseOn'])
+  const { limit, queue, group, priority, timeout, releaseOn } = value
+  if (queue !== undefined && limit === undefined) {
+    refuse(`${prefix}.queue`, queue, 'effect only beside limit')
+  }
+  if (group !== undefined && (typeof group !== 'string' || group === '')) {
+    refuse(`${prefix}.group`, group, 'a name')
+  }
+  checkFunction(`${prefix}.priority`, priority)
+  checkTimeout(`${prefix}.timeout`, timeout)
+  checkOneOf(`${prefix}.releaseOn`, releaseOn, ['settled', 'close'])
   return value
 }
 
-/** @throws SLUICE_OPTIONS in place of the limiter's own errors. */
-export function createLimiter(options: LimiterOptions): Limiter {
+/** @throws SLUICE_OPTIONS in place of the limiter's own errors, which become its cause. */
+export function createLimiter(where: string, options: LimiterOptions): Limiter {
+  return translate(where, () => new Limiter(options))
+}
+
+/** @throws SLUICE_OPTIONS */
+export function refuse(name: string, got: unknown, takes: string): never {
+  throw new OptionsError(name, show(got), takes)
+}
+
+function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions) {
+  const options = typeof key === 'function' ? { by: key, limit, queue } : key
+  if (typeof options !== 'object' || options === null) {
+    refuse('key', key, 'a function of the request, or { by, limit, queue, maxKeys }')
+  }
+  const where = typeof key === 'function' ? '' : 'key.'
+  if (where !== '') checkNames(where, options, ['by', 'limit', 'queue', 'maxKeys'])
+  const { by, limit: each, maxKeys = MAX_KEYS } = options as KeyOptions
+  if (typeof by !== 'function') refuse(`${where}by`, by, 'a function of the request')
+  if (typeof each !== 'number') refuse(`${where}limit`, each, 'an integer >= 1, for each key')
+  const limiters = translate(
+    where,
+    () => new KeyedLimiters({ name: 'key', limit: each, queue: options.queue, maxKeys }),
+  )
+  return { by, limiters }
+}
+
+function translate<T>(where: string, create: () => T): T {
   try {
-    return new Limiter(options)
+    return create()
   } catch (cause) {
-    const [option = '', rest = ''] = split((cause as Error).message, ': got ')
-    const [got = '', takes = ''] = split(rest, ', takes ')
-    throw Object.assign(new OptionsError(`${options.name}: ${option}`, got, takes), { cause })
+    const [, option = '', got = '', takes = ''] =
+      /^(.*?): got (.*), takes (.*)$/s.exec((cause as Error).message) ?? []
+    throw Object.assign(new OptionsError(`${where}${option}`, got, takes), { cause })
   }
 }
 
 function checkNames(where: string, options: object, known: readonly string[]): void {
   for (const [name, value] of Object.entries(options)) {
-    if (!known.includes(name)) {
-      throw new OptionsError(
-        `${where}${name}`,
-        show(value),
-        `no such option; known are ${known.join(', ')}`,
-      )
-    }
+    if (!known.includes(name)) refuse(`${where}${name}`, value, `no such name; ${known.join(', ')}`)
   }
 }
 
-function split(text: string, separator: string): string[] {
-  const at = text.lastIndexOf(separator)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)]
+function checkFunction(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'function') refuse(name, value, 'a function')
+}
+
+function checkTimeout(name: string, value: unknown): void {
+  if (value === undefined || value === Number.POSITIVE_INFINITY) return
+  if (!(typeof value === 'number' && value > 0 && value <= LONGEST)) {
+    refuse(name, value, `milliseconds > 0, at most ${LONGEST}, or Infinity`)
+  }
+}
+
+function checkOneOf(name: string, value: unknown, choices: readonly string[]): void {
+  if (value !== undefined && !choices.includes(value as string)) {
+    refuse(name, value, choices.map((choice) => `'${choice}'`).join(' or '))
+  }
 }

@@ -7,13 +7,18 @@ import {
   QueueFullError,
   QueueTimeoutError,
 } from '../core/errors.js'
-import type { Limiter, RejectReason } from '../core/limiter.js'
 import { RetryAfter } from '../core/retry-after.js'
+import type { Refusal } from './admission.js'
+import type { RejectFunction } from './types.js'
 
-/** Nobody is there to be told of an abort. */
-export type Answerable = Exclude<RejectReason, 'aborted'>
+interface Problem {
+  readonly code: string
+  readonly detail: string
+  /** As bytes, to which Fastify adds no charset: JSON has none. */
+  readonly bodies: { readonly 503: Buffer; readonly 504: Buffer }
+}
 
-const PROBLEMS: Record<Answerable, Buffer> = {
+const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
   queue_full: problem(new QueueFullError()),
   queue_timeout: problem(new QueueTimeoutError()),
   deadline: problem(new DeadlineError()),
@@ -21,41 +26,66 @@ const PROBLEMS: Record<Answerable, Buffer> = {
   closed: problem(new ClosedError()),
 }
 
+/** One for each limiter: its backlog is what the client should let shrink. */
 const backlogs = new WeakMap<object, RetryAfter>()
 
-/** @param where whose backlog the client should let shrink. */
-export function reject(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  reason: Answerable,
-  where: Limiter | object,
-): void {
+export class Rejector {
+  readonly #shape: RejectFunction | undefined
+
+  constructor(shape: RejectFunction | undefined) {
+    this.#shape = shape
+  }
+
+  /** @param where the limiter that refused, or whatever else did. */
+  send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    reason: Refusal,
+    where: object,
+    status: 503 | 504 = 503,
+  ): void {
+    const { code, detail, bodies } = PROBLEMS[reason]
+    const retryAfter = retryAfterOf(where)
+    reply.code(status)
+    reply.header('retry-after', retryAfter)
+    if (hasUnreadBody(request)) reply.header('connection', 'close')
+    if (this.#shape === undefined) {
+      reply.header('content-type', 'application/problem+json')
+      reply.send(bodies[status])
+      return
+    }
+    const rejection = { code, status, reason, detail, retryAfter }
+    try {
+      reply.send(this.#shape(rejection, request, reply))
+    } catch (error) {
+      reply.send(error)
+    }
+  }
+}
+
+function retryAfterOf(where: object): number {
   let retryAfter = backlogs.get(where)
   if (retryAfter === undefined) {
     retryAfter = new RetryAfter()
     backlogs.set(where, retryAfter)
   }
-  reply.code(503)
-  reply.header('retry-after', retryAfter.next())
-  reply.header('content-type', 'application/problem+json')
-  if (hasBody(request)) reply.header('connection', 'close')
-  reply.send(PROBLEMS[reason])
+  return retryAfter.next()
 }
 
 /** Without `Connection: close` Node would read an upload to its end before the next request. */
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+function hasUnreadBody({ headers, raw }: FastifyRequest): boolean {
+  return (
+    !raw.complete &&
+    (headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0)
+  )
 }
 
-/** As bytes, to which Fastify adds no charset: JSON has none. */
-function problem(error: Error & { code: string; statusCode?: number | undefined }): Buffer {
-  return Buffer.from(
-    JSON.stringify({
-      type: 'about:blank',
-      title: 'Service Unavailable',
-      status: error.statusCode,
-      detail: error.message,
-      code: error.code,
-    }),
-  )
+function problem({ code, message: detail }: Error & { code: string }): Problem {
+  const body = (status: number, title: string): Buffer =>
+    Buffer.from(JSON.stringify({ type: 'about:blank', title, status, detail, code }))
+  return {
+    code,
+    detail,
+    bodies: { 503: body(503, 'Service Unavailable'), 504: body(504, 'Gateway Timeout') },
+  }
 }

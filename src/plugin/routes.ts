@@ -1,17 +1,11 @@
-/** What the plugin knows of each route: its counts, its limiters, and its handler's start and end. */
-import type {
-  FastifyInstance,
-  FastifyReply,
-  FastifyRequest,
-  RouteHandlerMethod,
-  RouteOptions,
-} from 'fastify'
+/** What the plugin knows of each route: its counts, its limiters, and what its options say. */
+import type { FastifyRequest, RouteOptions } from 'fastify'
 import type { Limiter } from '../core/limiter.js'
 import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
-import type { ActiveRequest } from './active-request.js'
 import type { Concurrency } from './concurrency.js'
-import { createLimiter, readRouteConcurrency } from './options.js'
-import type { SluiceOptions } from './types.js'
+import { watchHandler } from './handler.js'
+import { createLimiter, readRouteConcurrency, refuse, type Settings } from './options.js'
+import type { PriorityFunction, RouteConcurrencyOptions } from './types.js'
 
 /** In the route's config, which Fastify keeps as one object from start to end. */
 const kRoute = Symbol('sluice.route')
@@ -19,113 +13,151 @@ type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
 /** The label of requests that no route matched. */
 const UNMATCHED = '(unmatched)'
-/** Never limited, never refused: what probes and operators need in the worst hour. */
-const EXEMPT = /^\/(health(\/|$)|metrics$|concurrency(\/|$)|dashboard$)/
 
-export class Route {
-  readonly traffic: Record<string, RouteTraffic> = {}
+interface RouteSettings {
   /** Narrowest first, the app's last. */
   readonly limiters: readonly Limiter[]
+  /** Outside every limit, and never refused. */
   readonly exempt: boolean
+  readonly priority: PriorityFunction | undefined
+  /** Milliseconds. */
+  readonly timeout: number | undefined
+}
+
+export class Route implements RouteSettings {
+  readonly limiters: readonly Limiter[]
+  readonly exempt: boolean
+  readonly priority: PriorityFunction | undefined
+  readonly timeout: number | undefined
   readonly #all: Traffic
   readonly #pattern: string
+  readonly #traffic: Record<string, RouteTraffic> = {}
 
-  constructor(all: Traffic, pattern: string, limiters: readonly Limiter[], exempt: boolean) {
+  constructor(all: Traffic, pattern: string, settings: RouteSettings) {
     this.#all = all
     this.#pattern = pattern
-    this.limiters = limiters
-    this.exempt = exempt
+    this.limiters = settings.limiters
+    this.exempt = settings.exempt
+    this.priority = settings.priority
+    this.timeout = settings.timeout
   }
 
-  add(method: string): RouteTraffic {
-    const traffic = this.#all.route(method, this.#pattern)
-    this.traffic[method] = traffic
+  traffic(method: string): RouteTraffic {
+    let traffic = this.#traffic[method]
+    if (traffic === undefined) {
+      traffic = this.#all.route(method, this.#pattern)
+      this.#traffic[method] = traffic
+    }
     return traffic
   }
 }
 
 export class Routes {
-  /** For requests that match no route: under the app's limit, as every request. */
-  readonly #unmatched: Route
   readonly #concurrency: Concurrency
-  readonly #app: Limiter | undefined
+  readonly #settings: Settings
+  /** For requests that match no route: under the app's limits, as every request. */
+  readonly #unmatched: Route
+  readonly #groups = new Map<string, { limiter: Limiter; options: RouteConcurrencyOptions }>()
   /** The last GET route, whose limiter Fastify's automatic HEAD route shares. */
   #get: { url: string; config: unknown; own: Limiter | undefined } | undefined
 
-  constructor(concurrency: Concurrency, { limit, queue }: SluiceOptions) {
+  constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
-    if (limit !== undefined) {
-      this.#app = createLimiter({ name: 'app', limit, queue })
-      concurrency.limiters.push(this.#app)
-    }
-    this.#unmatched = this.#route(UNMATCHED, undefined, false)
+    this.#settings = settings
+    this.#unmatched = this.#create(UNMATCHED, undefined, {})
   }
 
   of(request: FastifyRequest): Route {
     return (request.routeOptions.config as RouteConfig)[kRoute] ?? this.#unmatched
   }
 
-  /** The `onRoute` hook. */
+  /** The `onRoute` hook. @throws SLUICE_OPTIONS */
   prepare(options: RouteOptions): void {
-    const methods = [options.method].flat()
-    const exempt = EXEMPT.test(options.url) || options.config?.concurrency === false
-    const own = exempt ? undefined : this.#ownLimiter(methods.join(','), options)
-    const route = this.#route(options.url, own, exempt)
-    for (const method of methods) route.add(method)
-    options.config = { ...options.config, [kRoute]: route } as RouteConfig
-    if (route.limiters.length > 0) options.handler = watchHandler(options.handler)
+    const { url, config } = options
+    const name = `${[options.method].flat().join(',')} ${url}`
+    const given =
+      config?.concurrency === undefined ? {} : readRouteConcurrency(name, config.concurrency)
+    if (given === false || this.#isExempt(url)) {
+      options.config = { ...config, [kRoute]: this.#createExempt(url) } as RouteConfig
+      return
+    }
+    const route = this.#create(url, this.#ownLimiter(name, options, given), given)
+    options.config = { ...config, [kRoute]: route } as RouteConfig
+    const limited = route.limiters.length > 0 || this.#settings.keyed !== undefined
+    if (limited || route.timeout !== undefined) {
+      const releaseOn = given.releaseOn ?? this.#settings.releaseOn
+      options.handler = watchHandler(options.handler, releaseOn)
+    }
   }
 
-  #route(pattern: string, own: Limiter | undefined, exempt: boolean): Route {
-    const limiters = exempt ? [] : [own, this.#app].filter((limiter) => limiter !== undefined)
-    return new Route(this.#concurrency.traffic, pattern, limiters, exempt)
+  #createExempt(pattern: string): Route {
+    return new Route(this.#concurrency.traffic, pattern, {
+      limiters: [],
+      exempt: true,
+      priority: undefined,
+      timeout: undefined,
+    })
   }
 
-  #ownLimiter(method: string, { url, config }: RouteOptions): Limiter | undefined {
+  #create(pattern: string, own: Limiter | undefined, given: RouteConcurrencyOptions): Route {
+    const { app, priority, timeout } = this.#settings
+    const milliseconds = given.timeout ?? timeout
+    return new Route(this.#concurrency.traffic, pattern, {
+      limiters: [own, app].filter((limiter) => limiter !== undefined),
+      exempt: false,
+      priority: given.priority ?? priority,
+      timeout: milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds,
+    })
+  }
+
+  #isExempt(url: string): boolean {
+    return this.#settings.exempt.some((pattern) =>
+      pattern.endsWith('*') ? url.startsWith(pattern.slice(0, -1)) : url === pattern,
+    )
+  }
+
+  #ownLimiter(
+    name: string,
+    { method, url, config }: RouteOptions,
+    given: RouteConcurrencyOptions,
+  ): Limiter | undefined {
     if (method === 'HEAD' && this.#get?.url === url && this.#get.config === config) {
       return this.#get.own
     }
-    const own = this.#createOwn(`${method} ${url}`, config)
+    const own = given.group === undefined ? this.#add(name, name, given) : this.#group(name, given)
     if (method === 'GET') this.#get = { url, config, own }
     return own
   }
 
-  #createOwn(name: string, config: RouteOptions['config']): Limiter | undefined {
-    if (config?.concurrency === undefined) return undefined
-    const options = readRouteConcurrency(name, config.concurrency)
-    if (options === false) return undefined
-    const limiter = createLimiter({ name, ...options })
+  #group(name: string, given: RouteConcurrencyOptions): Limiter | undefined {
+    const group = given.group as string
+    const where = `${name}: config.concurrency`
+    const known = this.#groups.get(group)
+    if (known === undefined) {
+      if (given.limit === undefined) {
+        refuse(`${where}.group`, group, 'a group that an earlier route made, or a limit beside it')
+      }
+      const limiter = this.#add(name, group, given) as Limiter
+      this.#groups.set(group, { limiter, options: given })
+      return limiter
+    }
+    if (given.limit !== undefined && given.limit !== known.options.limit) {
+      refuse(`${where}.limit`, given.limit, `what group '${group}' has, or nothing`)
+    }
+    if (given.queue !== undefined && given.queue !== known.options.queue) {
+      refuse(`${where}.queue`, given.queue, `what group '${group}' has, or nothing`)
+    }
+    return known.limiter
+  }
+
+  #add(
+    route: string,
+    name: string,
+    { limit, queue }: RouteConcurrencyOptions,
+  ): Limiter | undefined {
+    if (limit === undefined) return undefined
+    const limiter = createLimiter(`${route}: config.concurrency.`, { name, limit, queue })
     this.#concurrency.limiters.push(limiter)
     return limiter
-  }
-}
-
-/**
- * Tells the request when its handler begins and settles. A request that is over before its handler
- * begins has given its permits back, so the handler must not run.
- */
-function watchHandler(handler: RouteHandlerMethod): RouteHandlerMethod {
-  return function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): unknown {
-    const active = request.concurrency as ActiveRequest
-    if (active.closed) {
-      reply.hijack()
-      return undefined
-    }
-    active.handlerStarted()
-    let result: unknown
-    try {
-      result = handler.call(this, request, reply)
-    } catch (error) {
-      active.handlerSettled()
-      throw error
-    }
-    // A reply is a thenable of its own, which waits for the response; the request does so anyway.
-    if (result !== reply && typeof (result as PromiseLike<unknown>)?.then === 'function') {
-      const settled = (): void => active.handlerSettled()
-      ;(result as PromiseLike<unknown>).then(settled, settled)
-    } else {
-      active.handlerSettled()
-    }
-    return result
   }
 }

@@ -1,28 +1,93 @@
 /** What the plugin adds to Fastify's own types. All declaration merging is here. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Registry } from 'prom-client'
-import type { Limiter, QueueOptions } from '../core/limiter.js'
+import type { LimiterView, RejectReason } from '../core/limiter-account.js'
+import type { QueueOptions } from '../core/limiter-options.js'
 import type { LimitAlgorithm } from '../core/limits/limit.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
+/** When a permit returns: once the handler has settled as well, or when the response closes. */
+export type ReleaseOn = 'settled' | 'close'
+
 /** Options of `app.register(sluice, options)`. */
 export interface SluiceOptions {
-  /** The most requests in flight in the whole app; absent: no app-wide limit. */
+  /**
+   * The most requests in flight in the whole scope that registers the plugin: an integer >= 1 or an
+   * algorithm. With `key` as a function it is each caller's limit, and there is none for all.
+   */
   limit?: number | LimitAlgorithm | undefined
   /** The queue before `limit`. */
   queue?: QueueOptions | undefined
+  /** Tells callers apart, so that each is bounded for itself. */
+  key?: KeyFunction | KeyOptions | undefined
+  /** Any number but NaN; higher is served first, first come first served within one. */
+  priority?: PriorityFunction | undefined
+  /** Milliseconds for the whole request, queue included, > 0; default none. */
+  timeout?: number | undefined
+  /** Default `settled`. */
+  releaseOn?: ReleaseOn | undefined
+  /** Shapes the reply of a rejection; default RFC 9457 problem details. */
+  reject?: RejectFunction | undefined
+  /** Where requests are admitted; `preHandler` comes after authentication and the body. */
+  hook?: 'onRequest' | 'preHandler' | undefined
+  /** Route patterns outside every limit, `*` at the end for any rest; replaces the default list. */
+  exempt?: readonly string[] | undefined
 }
 
-/** `config.concurrency` of a route: a limit, a limit with its queue, or false: outside every limit. */
+export type KeyFunction = (request: FastifyRequest) => string
+export type PriorityFunction = (request: FastifyRequest) => number
+
+export interface KeyOptions {
+  by: KeyFunction
+  /** The most requests in flight of one caller: an integer >= 1. */
+  limit: number
+  /** The queue of each caller. */
+  queue?: QueueOptions | undefined
+  /** How many callers are kept apart at once: an integer >= 1; default 10,000. */
+  maxKeys?: number | undefined
+}
+
+/** A request that was shed, or whose deadline passed. */
+export interface Rejection {
+  readonly code: string
+  readonly status: 503 | 504
+  readonly reason: Exclude<RejectReason, 'aborted'>
+  readonly detail: string
+  /** Whole seconds, as in the header that the reply already has. */
+  readonly retryAfter: number
+}
+
+/**
+ * Returns the payload. The reply has its status, `Retry-After` and, before an unread body,
+ * `Connection: close` already; it may be changed, but must not be sent.
+ */
+export type RejectFunction = (
+  rejection: Rejection,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => string | Buffer | object
+
+/** `config.concurrency` of a route: a limit, options, or false: outside every limit. */
 export type RouteConcurrency = number | RouteConcurrencyOptions | false
 
 export interface RouteConcurrencyOptions {
-  limit: number | LimitAlgorithm
+  /** The most requests of the route, or of its group, in flight. */
+  limit?: number | LimitAlgorithm | undefined
+  /** The queue before `limit`. */
   queue?: QueueOptions | undefined
+  /** Routes that name the same group share the limiter that one of them, registered first, makes. */
+  group?: string | undefined
+  /** In place of the plugin's. */
+  priority?: PriorityFunction | undefined
+  /** In place of the plugin's; Infinity: none. */
+  timeout?: number | undefined
+  /** In place of the plugin's. */
+  releaseOn?: ReleaseOn | undefined
 }
 
 /** `app.concurrency` */
 export interface AppConcurrency {
-  readonly limiters: readonly Limiter[]
+  readonly limiters: readonly LimiterView[]
   /** True from the start of `drain`: readiness probes should fail. */
   readonly draining: boolean
   /** This app's metrics for Prometheus; merge it with your own registry, or serve it as it is. */
@@ -33,7 +98,7 @@ export interface AppConcurrency {
    * `delay` new work and whoever is queued is refused with `SLUICE_CLOSED`; then it waits for the
    * active requests. Resolves with true when all are through, with false when `timeout` passed
    * first. Called again, it gives the first call's promise. `app.close()` drains by itself and cuts
-   * what is left.
+   * what is left. Rejects with a RangeError or TypeError for bad options.
    */
   drain(options?: DrainOptions): Promise<boolean>
 }
@@ -47,7 +112,10 @@ export interface DrainOptions {
 
 /** `request.concurrency` */
 export interface RequestConcurrency {
-  /** Fires when the client leaves before the answer is complete; made when first read. */
+  /**
+   * Fires when the client leaves before the answer is complete, when the deadline passes, or when a
+   * drain ends the request's event stream. Made when first read.
+   */
   readonly signal: AbortSignal
 }
 

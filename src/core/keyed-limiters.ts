@@ -1,0 +1,117 @@
+/**
+ * A limiter of its own for each key, made when its first caller comes. The table is bounded: idle
+ * keys stay, ready for their next call, until there are too many, and the longest idle leave first.
+ * A new key is refused only while every place is taken by a busy one. Every step is O(1).
+ */
+import { checkInteger } from './check.js'
+import type { Histogram } from './histogram.js'
+import { Limiter } from './limiter.js'
+import {
+  LimiterAccount,
+  type LimiterSnapshot,
+  type LimiterView,
+  takeLimiterSnapshot,
+} from './limiter-account.js'
+import type { LimiterOptions } from './limiter-options.js'
+
+export interface KeyedLimitersOptions extends LimiterOptions {
+  name: string
+  /** The limit of each key; an algorithm would be shared by all of them and is refused. */
+  limit: number
+  /** How many keys the table holds: an integer >= 1. */
+  maxKeys: number
+}
+
+export class KeyedLimiters implements LimiterView {
+  readonly name: string
+  readonly #options: KeyedLimitersOptions
+  readonly #account = new LimiterAccount()
+  #closed = false
+  readonly #busy = new Map<string, Limiter>()
+  /** The longest idle first. */
+  readonly #idle = new Map<string, Limiter>()
+
+  /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+  constructor(options: KeyedLimitersOptions) {
+    checkInteger('limit', options.limit, 1, Number.MAX_SAFE_INTEGER)
+    checkInteger('maxKeys', options.maxKeys, 1, 2 ** 24)
+    // Says at once what every later limiter would say.
+    new Limiter(options)
+    this.name = options.name
+    this.#options = options
+  }
+
+  /** How many may be in flight: the limits of all busy keys together, at least one key's. */
+  get limit(): number {
+    return this.#options.limit * Math.max(this.#busy.size, 1)
+  }
+
+  get inFlight(): number {
+    return this.#sum('inFlight')
+  }
+
+  get queued(): number {
+    return this.#sum('queued')
+  }
+
+  /** @internal */
+  get waits(): Histogram {
+    return this.#account.waits
+  }
+
+  /** How many keys the table holds, busy or idle. */
+  get keys(): number {
+    return this.#busy.size + this.#idle.size
+  }
+
+  /**
+   * The key's limiter, counted as busy until `settle` finds it idle. Undefined, and counted as a
+   * rejection for a full queue, when every place is taken by a busy key.
+   */
+  take(key: string): Limiter | undefined {
+    const busy = this.#busy.get(key)
+    if (busy !== undefined) return busy
+    const limiter = this.#idle.get(key) ?? this.#create()
+    if (limiter === undefined) {
+      this.#account.rejected.queue_full++
+      return undefined
+    }
+    this.#idle.delete(key)
+    this.#busy.set(key, limiter)
+    return limiter
+  }
+
+  /** To be called whenever something that `take` was called for has ended. */
+  settle(key: string): void {
+    const limiter = this.#busy.get(key)
+    if (limiter === undefined || limiter.inFlight > 0 || limiter.queued > 0) return
+    this.#busy.delete(key)
+    this.#idle.set(key, limiter)
+  }
+
+  snapshot(): LimiterSnapshot {
+    return takeLimiterSnapshot(this, this.#account)
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const limiter of [...this.#busy.values(), ...this.#idle.values()]) limiter.close()
+  }
+
+  #create(): Limiter | undefined {
+    if (this.#busy.size >= this.#options.maxKeys) return undefined
+    if (this.keys >= this.#options.maxKeys) {
+      const [longest] = this.#idle.keys()
+      this.#idle.delete(longest as string)
+    }
+    const limiter = new Limiter(this.#options, this.#account)
+    if (this.#closed) limiter.close()
+    return limiter
+  }
+
+  #sum(what: 'inFlight' | 'queued'): number {
+    let sum = 0
+    for (const limiter of this.#busy.values()) sum += limiter[what]
+    return sum
+  }
+}

@@ -1,0 +1,57 @@
+/** What went through a limiter and what did not: counts since it was made. */
+import { Histogram } from './histogram.js'
+import type { CancelReason } from './waiter.js'
+
+/** Why work was shed. */
+export type RejectReason = CancelReason | 'pressure'
+
+export interface LimiterSnapshot {
+  readonly name: string
+  /** How many may be in flight. */
+  readonly limit: number
+  readonly inFlight: number
+  readonly queued: number
+  /** Since the limiter was made, as are the rejected. */
+  readonly admitted: number
+  readonly rejected: Readonly<Record<RejectReason, number>>
+  /** How long the admitted waited, in milliseconds; 0 without data. */
+  readonly waitMs: { readonly p50: number; readonly p99: number }
+}
+
+/** Whatever has a limit, a queue and an account: one limiter, or one for each of many keys. */
+export interface LimiterView {
+  readonly name: string
+  readonly limit: number
+  readonly inFlight: number
+  readonly queued: number
+  /** How long the admitted waited. @internal */
+  readonly waits: Histogram
+  snapshot(): LimiterSnapshot
+  close(): void
+}
+
+export class LimiterAccount {
+  admitted = 0
+  readonly rejected: Record<RejectReason, number> = {
+    queue_full: 0,
+    queue_timeout: 0,
+    deadline: 0,
+    pressure: 0,
+    closed: 0,
+    aborted: 0,
+  }
+  /** How long the admitted waited. */
+  readonly waits: Histogram = new Histogram()
+}
+
+export function takeLimiterSnapshot(view: LimiterView, account: LimiterAccount): LimiterSnapshot {
+  return {
+    name: view.name,
+    limit: view.limit,
+    inFlight: view.inFlight,
+    queued: view.queued,
+    admitted: account.admitted,
+    rejected: { ...account.rejected },
+    waitMs: { p50: account.waits.quantile(0.5), p99: account.waits.quantile(0.99) },
+  }
+}

@@ -1,0 +1,60 @@
+/** A limiter's options, and what of them is refused. */
+import { checkInteger, checkTimeout, show } from './check.js'
+import { type Clock, systemClock } from './clock.js'
+import { FixedLimit } from './limits/fixed.js'
+import type { LimitAlgorithm } from './limits/limit.js'
+import type { QueueOrder } from './wait-queue.js'
+
+export interface QueueOptions {
+  /** How many may wait: an integer >= 0; 0 rejects at once; default 1000. */
+  size?: number | undefined
+  /** Milliseconds one may wait, >= 0; default Infinity: no timeout. */
+  timeout?: number | undefined
+  /** Whom to serve first within a priority; default `fifo`. */
+  order?: QueueOrder | undefined
+}
+
+export interface LimiterOptions {
+  /** Its name in snapshots and metrics; default `limiter`. */
+  name?: string | undefined
+  /** An integer >= 1, or an algorithm that finds it. */
+  limit: number | LimitAlgorithm
+  queue?: QueueOptions | undefined
+  /** Monotonic milliseconds; default `performance.now`. */
+  clock?: Clock | undefined
+}
+
+/** Checked and complete. */
+export interface LimiterSettings {
+  readonly name: string
+  readonly algorithm: LimitAlgorithm
+  readonly queue: { readonly size: number; readonly timeout: number; readonly order: QueueOrder }
+  readonly clock: Clock
+}
+
+/** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
+  const { name = 'limiter', limit, queue = {}, clock = systemClock } = options
+  if (typeof name !== 'string') throw new TypeError(`name: got ${show(name)}, takes a string`)
+  if (typeof clock !== 'function') {
+    throw new TypeError(`clock: got ${show(clock)}, takes a function`)
+  }
+  if (typeof queue !== 'object' || queue === null) {
+    throw new TypeError(`queue: got ${show(queue)}, takes an object of options`)
+  }
+  const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo' } = queue
+  checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
+  checkTimeout('queue.timeout', timeout)
+  if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
+    throw new RangeError(`queue.order: got ${show(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
+  }
+  return { name, algorithm: toAlgorithm(limit), queue: { size, timeout, order }, clock }
+}
+
+function toAlgorithm(limit: number | LimitAlgorithm): LimitAlgorithm {
+  if (typeof limit === 'number') return new FixedLimit(limit)
+  if (typeof limit?.limit !== 'number' || typeof limit.onSample !== 'function') {
+    throw new TypeError(`limit: got ${show(limit)}, takes an integer >= 1 or a limit algorithm`)
+  }
+  return limit
+}

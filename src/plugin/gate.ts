@@ -1,0 +1,133 @@
+/** What the plugin does with each request: counts it, and lets it through its limiters or not. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { checkNumber, show } from '../core/check.js'
+import { DeadlineError } from '../core/errors.js'
+import type { Limiter } from '../core/limiter.js'
+import { ActiveRequest } from './active-request.js'
+import { admit, type Refusal } from './admission.js'
+import type { Concurrency } from './concurrency.js'
+import type { Settings } from './options.js'
+import { Rejector } from './rejection.js'
+import type { Route, Routes } from './routes.js'
+
+type Done = (error?: Error) => void
+
+export class Gate {
+  readonly #concurrency: Concurrency
+  readonly #routes: Routes
+  readonly #settings: Settings
+  readonly #rejector: Rejector
+
+  constructor(concurrency: Concurrency, routes: Routes, settings: Settings) {
+    this.#concurrency = concurrency
+    this.#routes = routes
+    this.#settings = settings
+    this.#rejector = new Rejector(settings.reject)
+  }
+
+  /** The `onRequest` hook: every request is seen here, and admitted here unless later. */
+  readonly onRequest = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
+    const { raw } = request
+    const { shutdown, traffic, active: list } = this.#concurrency
+    const route = this.#routes.of(request)
+    const counts = route.traffic(request.method)
+    // An earlier hook may have let the client go; a request that is never continued is collected.
+    if (raw.aborted || raw.socket.destroyed) return traffic.countGone(counts)
+    const active = new ActiveRequest(list, counts, raw, reply.raw)
+    request.concurrency = active
+    if (shutdown.started) reply.raw.setHeader('connection', 'close')
+    if (route.exempt) return done()
+    if (shutdown.refusing) return this.#refuse(request, reply, 'closed', this.#concurrency)
+    if (route.timeout !== undefined) {
+      active.deadline = setTimeout(() => this.#expire(request, reply), route.timeout)
+    }
+    if (this.#settings.hook === 'preHandler') done()
+    else this.#enter(route, request, reply, done)
+  }
+
+  /** The `preHandler` hook, where the options ask for it. */
+  readonly preHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
+    const route = this.#routes.of(request)
+    if (route.exempt) done()
+    else this.#enter(route, request, reply, done)
+  }
+
+  #enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    if (route.limiters.length === 0 && this.#settings.keyed === undefined) return done()
+    const active = request.concurrency as ActiveRequest
+    if (active.closed) return
+    active.whenSendable(() => {
+      let limiters: readonly Limiter[] | undefined
+      let priority: number
+      try {
+        priority = this.#priorityOf(route, request)
+        limiters = this.#limitersOf(route, request)
+      } catch (error) {
+        return done(error as Error)
+      }
+      if (limiters === undefined) return this.#refuse(request, reply, 'queue_full', this.#settings)
+      admit(
+        active,
+        limiters,
+        priority,
+        () => {
+          if (active.waited > 0) reply.header('server-timing', queueTiming(active))
+          done()
+        },
+        (reason, limiter) => this.#refuse(request, reply, reason, limiter),
+      )
+    })
+  }
+
+  #priorityOf(route: Route, request: FastifyRequest): number {
+    if (route.priority === undefined) return 0
+    const priority = route.priority(request)
+    checkNumber('priority', priority)
+    return priority
+  }
+
+  /** With the key's limiter first; undefined when the table of keys has no place. */
+  #limitersOf(route: Route, request: FastifyRequest): readonly Limiter[] | undefined {
+    const { keyed } = this.#settings
+    if (keyed === undefined) return route.limiters
+    const key = keyed.by(request)
+    if (typeof key !== 'string') throw new TypeError(`key: got ${show(key)}, takes a string`)
+    const limiter = keyed.limiters.take(key)
+    if (limiter === undefined) return undefined
+    ;(request.concurrency as ActiveRequest).onReleased = () => keyed.limiters.settle(key)
+    return [limiter, ...route.limiters]
+  }
+
+  #refuse(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    reason: Refusal,
+    where: object,
+    status?: 503 | 504,
+  ): void {
+    const active = request.concurrency as ActiveRequest
+    active.rejected = status !== 504
+    if (active.waited > 0) reply.header('server-timing', queueTiming(active))
+    this.#rejector.send(request, reply, reason, where, status)
+  }
+
+  /** 503 while it has not reached its handler, 504 once it has; a stream that began is cut. */
+  #expire(request: FastifyRequest, reply: FastifyReply): void {
+    const active = request.concurrency as ActiveRequest
+    if (active.closed || active.response.writableEnded) return
+    active.expired = true
+    active.abort(new DeadlineError())
+    if (active.waiter !== undefined) active.waiter.cancel('deadline', undefined)
+    else if (active.response.headersSent) active.response.destroy()
+    else if (!reply.sent) {
+      const status = active.handled ? 504 : 503
+      if (status === 503) active.releaseEarly()
+      this.#refuse(request, reply, 'deadline', this.#concurrency, status)
+    }
+  }
+}
+
+/** RFC 8941's decimals: at most three digits behind the point. */
+function queueTiming({ waited }: ActiveRequest): string {
+  return `queue;dur=${waited.toFixed(1)}`
+}

@@ -1,0 +1,44 @@
+/**
+ * Tells a request when its handler begins and settles. A request that is over before its handler
+ * begins has given its permits back, so the handler does not run.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import type { ActiveRequest } from './active-request.js'
+import type { ReleaseOn } from './types.js'
+
+export function watchHandler(
+  handler: RouteHandlerMethod,
+  releaseOn: ReleaseOn,
+): RouteHandlerMethod {
+  return function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): unknown {
+    const active = request.concurrency as ActiveRequest
+    if (active.closed) {
+      reply.hijack()
+      return undefined
+    }
+    active.handlerStarted(releaseOn)
+    let result: unknown
+    try {
+      result = handler.call(this, request, reply)
+    } catch (error) {
+      active.handlerSettled()
+      throw error
+    }
+    // A reply is a thenable of its own, which waits for the response; the request does so anyway.
+    if (result === reply || typeof (result as PromiseLike<unknown>)?.then !== 'function') {
+      active.handlerSettled()
+      return result
+    }
+    return (result as PromiseLike<unknown>).then(
+      (value) => {
+        active.handlerSettled()
+        // The deadline has been answered: what comes after it goes nowhere.
+        return active.expired ? undefined : value
+      },
+      (error) => {
+        active.handlerSettled()
+        if (!active.expired) throw error
+      },
+    )
+  }
+}
