@@ -42,6 +42,13 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
   if (typeof queue !== 'object' || queue === null) {
     throw new TypeError(`queue: got ${show(queue)}, takes an object of options`)
   }
+  for (const [name, value] of Object.entries(queue)) {
+    if (name !== 'size' && name !== 'timeout' && name !== 'order') {
+      throw new TypeError(
+        `queue.${name}: got ${show(value)}, takes no such name; size, timeout, order`,
+      )
+    }
+  }
   const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo' } = queue
   checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
   checkTimeout('queue.timeout', timeout)

@@ -58,7 +58,7 @@ export class Rejector {
     try {
       reply.send(this.#shape(rejection, request, reply))
     } catch (error) {
-      reply.send(error)
+      reply.code(500).send(error)
     }
   }
 }

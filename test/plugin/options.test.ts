@@ -1,0 +1,126 @@
+/** Guarantee 8: bad options get a clear error at registration, and never silently a default. */
+import { fastify } from 'fastify'
+import { describe, expect, test } from 'vitest'
+import sluice, { FixedLimit } from '../../src/index.js'
+
+async function registering(options: unknown): Promise<unknown> {
+  const app = fastify()
+  try {
+    await app.register(sluice, options as object)
+    await app.ready()
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    await app.close()
+  }
+}
+
+async function routing(concurrency: unknown): Promise<unknown> {
+  const app = fastify()
+  try {
+    await app.register(sluice)
+    app.get('/other', { config: { concurrency: { limit: 3, group: 'db' } } }, async () => '')
+    app.get('/report', { config: { concurrency } as object }, async () => '')
+    await app.ready()
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    await app.close()
+  }
+}
+
+const nobody = (): string => ''
+
+describe('app.register(sluice, options)', () => {
+  test.each([
+    [{ limit: 0 }, 'Option limit: got 0, takes an integer in 1..'],
+    [{ limit: '5' }, 'Option limit: got "5", takes an integer >= 1 or a limit algorithm'],
+    [{ limit: null }, 'Option limit: got null, takes'],
+    [{ limits: 5 }, 'Option limits: got 5, takes no such name; limit, queue, key,'],
+    [{ queue: { size: 5 } }, 'Option queue: got {"size":5}, takes effect only beside limit'],
+    [{ limit: 1, queue: 5 }, 'Option queue: got 5, takes an object of options'],
+    [{ limit: 1, queue: { size: -1 } }, 'Option queue.size: got -1, takes an integer in 0..'],
+    [{ limit: 1, queue: { sizes: 1 } }, 'Option queue.sizes: got 1, takes no such name; size,'],
+    [{ limit: 1, queue: { order: 'random' } }, 'Option queue.order: got "random", takes'],
+    [{ limit: 1, queue: { timeout: -5 } }, 'Option queue.timeout: got -5, takes milliseconds >= 0'],
+    [{ timeout: 0 }, 'Option timeout: got 0, takes milliseconds > 0'],
+    [{ timeout: '1s' }, 'Option timeout: got "1s", takes milliseconds > 0'],
+    [{ releaseOn: 'end' }, `Option releaseOn: got "end", takes 'settled' or 'close'`],
+    [{ hook: 'onSend' }, `Option hook: got "onSend", takes 'onRequest' or 'preHandler'`],
+    [{ priority: 5 }, 'Option priority: got 5, takes a function'],
+    [{ reject: 'no' }, 'Option reject: got "no", takes a function'],
+    [{ exempt: '/x' }, 'Option exempt: got "/x", takes an array of route patterns'],
+    [{ exempt: [/x/] }, 'Option exempt: got an array of 1, takes an array of route patterns'],
+    [{ key: 'ip' }, 'Option key: got "ip", takes a function of the request, or {'],
+    [{ key: nobody }, 'Option limit: got undefined, takes an integer >= 1, for each key'],
+    [{ key: nobody, limit: new FixedLimit(2) }, 'Option limit: got FixedLimit, takes an integer'],
+    [{ key: { limit: 1 } }, 'Option key.by: got undefined, takes a function of the request'],
+    [{ key: { by: nobody, limit: 0 } }, 'Option key.limit: got 0, takes an integer in 1..'],
+    [{ key: { by: nobody, limit: 1, maxKeys: 0 } }, 'Option key.maxKeys: got 0, takes an integer'],
+    [{ key: { by: nobody, limit: 1, size: 1 } }, 'Option key.size: got 1, takes no such name;'],
+  ])('%j', async (options, message) => {
+    expect(await registering(options)).toMatchObject({
+      code: 'SLUICE_OPTIONS',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  test('takes good ones', async () => {
+    expect(await registering({})).toBeUndefined()
+    expect(
+      await registering({
+        limit: new FixedLimit(2),
+        queue: { size: 0, timeout: 0, order: 'adaptive' },
+        key: { by: () => 'x', limit: 1, queue: { size: 1 }, maxKeys: 5 },
+        priority: () => 0,
+        timeout: Number.POSITIVE_INFINITY,
+        releaseOn: 'close',
+        reject: () => 'no',
+        hook: 'preHandler',
+        exempt: [],
+      }),
+    ).toBeUndefined()
+  })
+})
+
+describe('config.concurrency', () => {
+  test.each([
+    [0, 'GET /report: config.concurrency.limit: got 0, takes an integer in 1..'],
+    ['2', 'GET /report: config.concurrency: got "2", takes an integer >= 1, an object of'],
+    [null, 'GET /report: config.concurrency: got null, takes an integer >= 1'],
+    [true, 'GET /report: config.concurrency: got true, takes an integer >= 1'],
+    [{ limit: 1.5 }, 'GET /report: config.concurrency.limit: got 1.5, takes'],
+    [{ limt: 1 }, 'GET /report: config.concurrency.limt: got 1, takes no such name; limit, queue'],
+    [
+      { queue: {} },
+      'GET /report: config.concurrency.queue: got {}, takes effect only beside limit',
+    ],
+    [{ limit: 1, queue: { size: 'x' } }, 'GET /report: config.concurrency.queue.size: got "x"'],
+    [{ limit: 1, group: '' }, 'GET /report: config.concurrency.group: got "", takes a name'],
+    [{ group: 'none' }, 'GET /report: config.concurrency.group: got "none", takes a group that'],
+    [{ group: 'db', limit: 4 }, `config.concurrency.limit: got 4, takes what group 'db' has`],
+    [{ timeout: -1 }, 'GET /report: config.concurrency.timeout: got -1, takes milliseconds'],
+    [{ releaseOn: 1 }, 'GET /report: config.concurrency.releaseOn: got 1, takes'],
+    [{ priority: 1 }, 'GET /report: config.concurrency.priority: got 1, takes a function'],
+  ])('%j', async (concurrency, message) => {
+    expect(await routing(concurrency)).toMatchObject({
+      code: 'SLUICE_OPTIONS',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  test('takes good ones', async () => {
+    for (const good of [
+      1,
+      false,
+      { limit: 1 },
+      { group: 'db' },
+      { group: 'db', limit: 3 },
+      { timeout: 5 },
+    ]) {
+      expect(await routing(good)).toBeUndefined()
+    }
+  })
+})
