@@ -67,8 +67,11 @@ export type RejectFunction = (
   reply: FastifyReply,
 ) => string | Buffer | object
 
-/** `config.concurrency` of a route: a limit, options, or false: outside every limit. */
-export type RouteConcurrency = number | RouteConcurrencyOptions | false
+/**
+ * `config.concurrency` of a route: a limit, options, or false: outside every limit. Without `object`
+ * the compiler would let any primitive pass for options that are all optional.
+ */
+export type RouteConcurrency = number | (RouteConcurrencyOptions & object) | false
 
 export interface RouteConcurrencyOptions {
   /** The most requests of the route, or of its group, in flight. */
