@@ -16,7 +16,9 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8')
 /** The cells of the table whose header row starts with this cell. */
 function table(firstHeader: string): string[][] {
   const lines = readme.split('\n')
-  const start = lines.findIndex((line) => line.startsWith(`| ${firstHeader} |`))
+  const start = lines.findIndex(
+    (line, index) => line.startsWith(`| ${firstHeader} |`) && lines[index + 1]?.startsWith('|--'),
+  )
   const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
   return lines.slice(start + 2, end).map((line) =>
     line
@@ -80,6 +82,7 @@ test('the errors are those of the source', () => {
     const { code, statusCode } = new (
       SluiceError as new () => { code: string; statusCode: number }
     )()
+    if (code === 'SLUICE_DEADLINE') return [code, `${statusCode} / 504`]
     return [code, code === 'SLUICE_OPTIONS' ? '-' : String(statusCode)]
   })
   expect(table('code').map(([code, status]) => [code, status])).toEqual(inSource)
@@ -128,4 +131,18 @@ test('the library examples compile as written', async () => {
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test("the plugin's, the routes' and the queue's options are those of the types", () => {
+  const source = readFileSync(join(root, 'src/plugin/types.ts'), 'utf8')
+  const namesOf = (text: string, type: string): string[] => {
+    const body = new RegExp(`interface ${type} \\{\\n([\\s\\S]*?)\\n\\}`).exec(text)?.[1] ?? ''
+    return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string)
+  }
+  const first = (header: string): string[] => table(header).map(([name = '']) => name)
+  expect(first('`app.register(sluice, options)`')).toEqual(namesOf(source, 'SluiceOptions'))
+  const inRoutes = first('`config.concurrency` of a route').join(' ').match(/\w+/g) ?? []
+  expect(inRoutes).toEqual(expect.arrayContaining(namesOf(source, 'RouteConcurrencyOptions')))
+  const limiter = readFileSync(join(root, 'src/core/limiter-options.ts'), 'utf8')
+  expect(first('`queue`')).toEqual(namesOf(limiter, 'QueueOptions'))
 })
