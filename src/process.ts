@@ -30,10 +30,11 @@ export async function run(
   } catch (error) {
     const { code, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
     if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error
-    logger.fatal(
+    // Not by the logger, which may be silent.
+    process.stderr.write(
       code === 'EADDRINUSE'
-        ? `PORT: ${port} is taken by another process; set PORT to a free one (0: any)`
-        : `HOST: cannot listen on ${config.HOST}:${config.PORT} (${code})`,
+        ? `Port ${port} is taken by another process\n`
+        : `HOST: cannot listen on ${config.HOST}:${config.PORT} (${code})\n`,
     )
     process.exit(1)
   }
@@ -49,7 +50,7 @@ function closeOnSignals(app: FastifyInstance, logger: Logger, config: Config): v
   const timeout = config.DRAIN_TIMEOUT_MS
   const grace = closeWithGrace(
     // Never before the drain's own deadline, which cuts what is left and then closes.
-    { delay: timeout + 2000, logger, skip: ['SIGTERM', 'SIGINT'] },
+    { delay: Math.min(timeout + 2000, 2 ** 31 - 1), logger, skip: ['SIGTERM', 'SIGINT'] },
     async ({ err }) => {
       if (err) logger.fatal({ err }, 'unhandled error, closing')
       const finished = await app.concurrency.drain({

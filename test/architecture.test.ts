@@ -67,3 +67,10 @@ test('every source file says in its first lines what it is for', () => {
   )
   expect(silent).toEqual([])
 })
+
+test('files stay small', () => {
+  const large = [...files('src'), ...files('routes'), ...files('load-tests')]
+    .map((file) => [file, readFileSync(join(root, file), 'utf8').split('\n').length] as const)
+    .filter(([, lines]) => lines > 240)
+  expect(large).toEqual([])
+})

@@ -26,6 +26,23 @@ export function checkSignal(value: unknown): void {
   }
 }
 
+export function checkObject(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`${name}: got ${show(value)}, takes an object`)
+  }
+}
+
+/** A name that nobody reads is a mistake of whoever wrote it. */
+export function checkNames(options: object, known: readonly string[], prefix = ''): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name)) {
+      throw new TypeError(
+        `${prefix}${name}: got ${show(value)}, takes no such name; ${known.join(', ')}`,
+      )
+    }
+  }
+}
+
 /** How a wrong value is named in a message. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)

@@ -1,5 +1,5 @@
 /** A limiter's options, and what of them is refused. */
-import { checkInteger, checkTimeout, show } from './check.js'
+import { checkInteger, checkNames, checkObject, checkTimeout, show } from './check.js'
 import { type Clock, systemClock } from './clock.js'
 import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
@@ -34,21 +34,14 @@ export interface LimiterSettings {
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
+  checkObject('options', options)
   const { name = 'limiter', limit, queue = {}, clock = systemClock } = options
   if (typeof name !== 'string') throw new TypeError(`name: got ${show(name)}, takes a string`)
   if (typeof clock !== 'function') {
     throw new TypeError(`clock: got ${show(clock)}, takes a function`)
   }
-  if (typeof queue !== 'object' || queue === null) {
-    throw new TypeError(`queue: got ${show(queue)}, takes an object of options`)
-  }
-  for (const [name, value] of Object.entries(queue)) {
-    if (name !== 'size' && name !== 'timeout' && name !== 'order') {
-      throw new TypeError(
-        `queue.${name}: got ${show(value)}, takes no such name; size, timeout, order`,
-      )
-    }
-  }
+  checkObject('queue', queue)
+  checkNames(queue, ['size', 'timeout', 'order'], 'queue.')
   const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo' } = queue
   checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
   checkTimeout('queue.timeout', timeout)
@@ -62,6 +55,11 @@ function toAlgorithm(limit: number | LimitAlgorithm): LimitAlgorithm {
   if (typeof limit === 'number') return new FixedLimit(limit)
   if (typeof limit?.limit !== 'number' || typeof limit.onSample !== 'function') {
     throw new TypeError(`limit: got ${show(limit)}, takes an integer >= 1 or a limit algorithm`)
+  }
+  if (!Number.isFinite(limit.limit)) {
+    throw new RangeError(
+      `limit: got an algorithm whose limit is ${limit.limit}, takes a finite one`,
+    )
   }
   return limit
 }

@@ -8,7 +8,7 @@
  * Cost: an admission that need not wait is one token and a few plain numbers; with a fixed limit the
  * clock is read only for those that wait. Samples hold no wait: a token's time begins at its grant.
  */
-import { checkNumber, checkSignal, checkTimeout } from './check.js'
+import { checkNumber, checkObject, checkSignal, checkTimeout } from './check.js'
 import type { Clock } from './clock.js'
 import { ClosedError, QueueFullError, QueueTimeoutError } from './errors.js'
 import type { Histogram } from './histogram.js'
@@ -16,6 +16,7 @@ import {
   LimiterAccount,
   type LimiterSnapshot,
   type LimiterView,
+  type RejectReason,
   takeLimiterSnapshot,
 } from './limiter-account.js'
 import { type LimiterOptions, readLimiterOptions } from './limiter-options.js'
@@ -47,6 +48,8 @@ export class Limiter implements LimiterView {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
       this.#account.rejected[reason]++
+      // A slot that freed while the next in line was doomed has waited for its leaving.
+      if (this.#queue.size > 0) this.#admitWaiting()
     },
     end: (token, outcome) => this.#end(token, outcome),
   }
@@ -107,6 +110,11 @@ export class Limiter implements LimiterView {
    * RangeError or TypeError for bad options.
    */
   acquire(options: LimiterAcquireOptions = {}): Promise<Token> {
+    try {
+      checkObject('options', options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
     const { signal, timeout = this.#queueTimeout, priority = 0 } = options
     try {
       checkTimeout('timeout', timeout)
@@ -136,6 +144,11 @@ export class Limiter implements LimiterView {
       return refusal
     }
     return this.#enqueue(priority, this.#queueTimeout, undefined)
+  }
+
+  /** For the plugin: work that it shed before it came here. @internal */
+  countRejected(reason: RejectReason): void {
+    this.#account.rejected[reason]++
   }
 
   snapshot(): LimiterSnapshot {
@@ -209,9 +222,9 @@ export class Limiter implements LimiterView {
 
   #admitWaiting(): void {
     const now = this.#clock()
-    while (this.#inFlight < this.#limit) {
+    while (this.#inFlight < this.#limit && !this.#closed) {
       const waiter = this.#queue.peek(now)
-      if (waiter === undefined) return
+      if (waiter === undefined || waiter.doomed) return
       this.#account.waits.record(now - waiter.since)
       waiter.grant(this.#admit(now))
     }

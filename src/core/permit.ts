@@ -1,3 +1,5 @@
+import { show } from './check.js'
+
 /** What a permit needs of the semaphore it came from. */
 export interface PermitOwner {
   /** Makes `count` permits free and grants whoever then fits. */
@@ -56,6 +58,9 @@ export class Permit implements Disposable {
 
   /** Takes over all that `other` holds. @throws TypeError for another semaphore's permit. */
   merge(other: Permit): void {
+    if (!(other instanceof Permit)) {
+      throw new TypeError(`other: got ${show(other)}, takes a permit`)
+    }
     if (other.#owner !== this.#owner) {
       throw new TypeError('other: got a permit of another semaphore, takes one of the same')
     }

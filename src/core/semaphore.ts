@@ -8,7 +8,7 @@
  * Cost: an acquire that need not wait allocates one permit and one promise, `tryAcquire` one permit.
  * Design after tokio::sync::Semaphore.
  */
-import { checkInteger, checkNumber, checkSignal, checkTimeout } from './check.js'
+import { checkInteger, checkNumber, checkObject, checkSignal, checkTimeout } from './check.js'
 import { ClosedError, QueueTimeoutError } from './errors.js'
 import { Permit, type PermitOwner } from './permit.js'
 import { WaitQueue } from './wait-queue.js'
@@ -40,7 +40,10 @@ export class Semaphore {
     cancelled: () => this.#grant(),
     giveBack: (count) => this.#giveBack(count),
     takeOut: (count) => {
-      this.#total -= count
+      // What it owed the resize, it has paid by disappearing.
+      const debt = Math.min(count, Math.max(-this.#free, 0))
+      this.#free += debt
+      this.#total -= count - debt
     },
   }
 
@@ -80,6 +83,7 @@ export class Semaphore {
       return this.#acquire(1, undefined, Number.POSITIVE_INFINITY, 0)
     }
     try {
+      checkObject('options', options)
       const { permits = 1, signal, timeout = Number.POSITIVE_INFINITY, priority = 0 } = options
       checkInteger('permits', permits, 1, Semaphore.MAX_PERMITS)
       checkTimeout('timeout', timeout)
@@ -169,7 +173,7 @@ export class Semaphore {
   #grant(): void {
     if (this.#closed) return
     let head = this.#queue.peek(0)
-    while (head !== undefined && head.weight <= this.#free) {
+    while (head !== undefined && head.weight <= this.#free && !head.doomed) {
       this.#free -= head.weight
       head.grant(Permit.of(this.#owner, head.weight))
       head = this.#queue.peek(0)

@@ -55,6 +55,11 @@ export class Waiter<T> implements AbortTarget {
     if (timeout <= MAX_TIMER) this.#timer = setTimeout(expire<T>, timeout, this)
   }
 
+  /** Its signal has aborted and is about to say so: it must not be granted. */
+  get doomed(): boolean {
+    return this.#signal?.aborted === true
+  }
+
   grant(value: T): void {
     this.#leave()
     this.#resolve(value)

@@ -3,7 +3,8 @@
  * both would fade, and a reset at each read would let two readers disturb each other.
  *
  * Two delay histograms overlap by one interval, because a stall that lies across the moment a
- * histogram starts or stops is lost to it: what one misses, the other has.
+ * histogram is reset is lost to it: what one misses, the other has. They are reused, because each
+ * new one leaves some 70 KB to the garbage collector, which cannot see them.
  */
 import {
   type EventLoopUtilization,
@@ -38,9 +39,10 @@ export class EventLoopMonitor {
     this.#since = now
     this.delay.p50 = milliseconds(this.#older, 50)
     this.delay.p99 = milliseconds(this.#older, 99)
-    this.#older.disable()
-    this.#older = this.#newer
-    this.#newer = startHistogram()
+    this.#older.reset()
+    const swapped = this.#newer
+    this.#newer = this.#older
+    this.#older = swapped
   }
 }
 

@@ -12,7 +12,7 @@ import type { Outcome, Token } from '../core/token.js'
 import type { Waiter } from '../core/waiter.js'
 import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
-import { isPipelined, turnOf, unwatch, watch } from './pipelining.js'
+import { closeBehind, isPipelined, turnOf, unwatch, watch } from './pipelining.js'
 import type { ReleaseOn, RequestConcurrency } from './types.js'
 
 const kRequest = Symbol('sluice.request')
@@ -123,6 +123,11 @@ export class ActiveRequest implements RequestConcurrency {
       this.abort(new DOMException('The client left', 'AbortError'))
     }
     if (!this.#handling) this.#release()
+  }
+
+  /** Its answer is the last of its connection, as far as is known now. */
+  closeBehind(): void {
+    closeBehind(this.#socket, this.response)
   }
 
   /** Gives back what it holds before its end: a refusal needs no permit. */

@@ -7,7 +7,7 @@ import { createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
 import { Traffic } from '../metrics/traffic.js'
 import { ActiveRequests } from './active-requests.js'
-import { Drain } from './drain.js'
+import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
 import type { AppConcurrency, DrainOptions } from './types.js'
 
@@ -19,8 +19,11 @@ export class Concurrency implements AppConcurrency {
   readonly active: ActiveRequests
   readonly registry: Registry = createRegistry(this)
   readonly shutdown: Drain
+  readonly #closeTimeout: number
 
-  constructor({ server, log }: FastifyInstance, { app, keyed }: Settings) {
+  constructor({ server, log, initialConfig }: FastifyInstance, { app, keyed }: Settings) {
+    const { pluginTimeout = DRAIN_TIMEOUT } = initialConfig
+    this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
     this.active = new ActiveRequests(this.traffic, (err) => {
       log.error({ err }, 'a limit algorithm failed at a sample')
     })
@@ -43,9 +46,12 @@ export class Concurrency implements AppConcurrency {
     return this.shutdown.run(options)
   }
 
-  /** The app closes: drains first, if nobody did, then ends the connections. */
+  /**
+   * The app closes: drains first, if nobody did, then ends the connections. Fastify gives up on a
+   * hook after its `pluginTimeout`, so that what is left must be cut before.
+   */
   async end(): Promise<void> {
-    await this.drain()
+    await this.drain({ timeout: this.#closeTimeout })
     this.shutdown.endSockets()
   }
 

@@ -7,12 +7,14 @@
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkTimeout } from '../core/check.js'
+import { checkNames, checkObject, checkTimeout } from '../core/check.js'
 import { ClosedError } from '../core/errors.js'
 import type { ActiveRequest } from './active-request.js'
 import type { ActiveRequests } from './active-requests.js'
 import type { DrainOptions } from './types.js'
 
+/** Milliseconds, for a drain that is given none. */
+export const DRAIN_TIMEOUT = 10_000
 /** How often it is looked for what can be ended, in milliseconds. */
 const POLL = 50
 
@@ -41,7 +43,10 @@ export class Drain {
   }
 
   /** Resolves with whether all active requests were through before the timeout. */
-  async run({ delay = 0, timeout = 10_000 }: DrainOptions = {}): Promise<boolean> {
+  async run(options: DrainOptions = {}): Promise<boolean> {
+    checkObject('options', options)
+    checkNames(options, ['delay', 'timeout'])
+    const { delay = 0, timeout = DRAIN_TIMEOUT } = options
     checkTimeout('delay', delay)
     checkTimeout('timeout', timeout)
     this.#finished ??= this.#start(Math.min(delay, timeout), timeout)
@@ -66,9 +71,8 @@ export class Drain {
   async #start(delay: number, timeout: number): Promise<boolean> {
     this.#deadline = performance.now() + timeout
     this.started = true
-    for (const { response } of this.#active) {
-      if (!response.headersSent) response.setHeader('connection', 'close')
-    }
+    // Oldest first, as pipelined ones are answered.
+    for (const request of [...this.#active].reverse()) request.closeBehind()
     if (delay > 0) await sleep(delay)
     this.refusing = true
     this.#onRefusing()

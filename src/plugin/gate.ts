@@ -29,17 +29,22 @@ export class Gate {
   readonly onRequest = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
     const { raw } = request
     const { shutdown, traffic, active: list } = this.#concurrency
-    const route = this.#routes.of(request)
+    let route: Route
+    try {
+      route = this.#routes.of(request)
+    } catch (error) {
+      return done(error as Error)
+    }
     const counts = route.traffic(request.method)
     // An earlier hook may have let the client go; a request that is never continued is collected.
     if (raw.aborted || raw.socket.destroyed) return traffic.countGone(counts)
     const active = new ActiveRequest(list, counts, raw, reply.raw)
     request.concurrency = active
-    if (shutdown.started) reply.raw.setHeader('connection', 'close')
+    if (shutdown.started) active.closeBehind()
     if (route.exempt) return done()
-    if (shutdown.refusing) return this.#refuse(request, reply, 'closed', this.#concurrency)
+    if (shutdown.refusing) return this.#refuseOutside(route, request, reply, 'closed')
     if (route.timeout !== undefined) {
-      active.deadline = setTimeout(() => this.#expire(request, reply), route.timeout)
+      active.deadline = setTimeout(() => this.#expire(route, request, reply), route.timeout)
     }
     if (this.#settings.hook === 'preHandler') done()
     else this.#enter(route, request, reply, done)
@@ -111,8 +116,19 @@ export class Gate {
     this.#rejector.send(request, reply, reason, where, status)
   }
 
+  /** A refusal that no queue made: it is counted where it would have been. */
+  #refuseOutside(
+    route: Route,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    reason: Refusal,
+  ): void {
+    route.limiters.at(-1)?.countRejected(reason)
+    this.#refuse(request, reply, reason, this.#concurrency)
+  }
+
   /** 503 while it has not reached its handler, 504 once it has; a stream that began is cut. */
-  #expire(request: FastifyRequest, reply: FastifyReply): void {
+  #expire(route: Route, request: FastifyRequest, reply: FastifyReply): void {
     const active = request.concurrency as ActiveRequest
     if (active.closed || active.response.writableEnded) return
     active.expired = true
@@ -120,9 +136,11 @@ export class Gate {
     if (active.waiter !== undefined) active.waiter.cancel('deadline', undefined)
     else if (active.response.headersSent) active.response.destroy()
     else if (!reply.sent) {
-      const status = active.handled ? 504 : 503
-      if (status === 503) active.releaseEarly()
-      this.#refuse(request, reply, 'deadline', this.#concurrency, status)
+      if (active.handled) {
+        return this.#refuse(request, reply, 'deadline', this.#concurrency, 504)
+      }
+      active.releaseEarly()
+      this.#refuseOutside(route, request, reply, 'deadline')
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Checks options where they are given: at registration, and at each route that has some. */
-import { show } from '../core/check.js'
+import { checkNames, show } from '../core/check.js'
 import { OptionsError } from '../core/errors.js'
 import { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
@@ -34,7 +34,7 @@ export interface Settings {
 
 /** @throws SLUICE_OPTIONS */
 export function readOptions(options: SluiceOptions): Settings {
-  checkNames('', options, [
+  checkOptionNames('', options, [
     'limit',
     'queue',
     'key',
@@ -82,10 +82,17 @@ export function readRouteConcurrency(
   if (value === false) return false
   if (typeof value === 'number') return { limit: value }
   const prefix = `${where}: config.concurrency`
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
     refuse(prefix, value, 'an integer >= 1, an object of options, or false')
   }
-  checkNames(`${prefix}.`, value, ['limit', 'queue', 'group', 'priority', 'timeout', 'releaseOn'])
+  checkOptionNames(`${prefix}.`, value, [
+    'limit',
+    'queue',
+    'group',
+    'priority',
+    'timeout',
+    'releaseOn',
+  ])
   const { limit, queue, group, priority, timeout, releaseOn } = value
   if (queue !== undefined && limit === undefined) {
     refuse(`${prefix}.queue`, queue, 'effect only beside limit')
@@ -115,7 +122,7 @@ function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions)
     refuse('key', key, 'a function of the request, or { by, limit, queue, maxKeys }')
   }
   const where = typeof key === 'function' ? '' : 'key.'
-  if (where !== '') checkNames(where, options, ['by', 'limit', 'queue', 'maxKeys'])
+  if (where !== '') checkOptionNames(where, options, ['by', 'limit', 'queue', 'maxKeys'])
   const { by, limit: each, maxKeys = MAX_KEYS } = options as KeyOptions
   if (typeof by !== 'function') refuse(`${where}by`, by, 'a function of the request')
   if (typeof each !== 'number') refuse(`${where}limit`, each, 'an integer >= 1, for each key')
@@ -136,10 +143,8 @@ function translate<T>(where: string, create: () => T): T {
   }
 }
 
-function checkNames(where: string, options: object, known: readonly string[]): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (!known.includes(name)) refuse(`${where}${name}`, value, `no such name; ${known.join(', ')}`)
-  }
+function checkOptionNames(where: string, options: object, known: readonly string[]): void {
+  translate(where, () => checkNames(options, known))
 }
 
 function checkFunction(name: string, value: unknown): void {

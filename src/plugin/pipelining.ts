@@ -7,8 +7,9 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const kWaiting = Symbol('sluice.pipelined')
+const kLast = Symbol('sluice.last')
 
-type WatchedSocket = Socket & { [kWaiting]?: Set<Closable> }
+type WatchedSocket = Socket & { [kWaiting]?: Set<Closable>; [kLast]?: ServerResponse }
 
 interface Closable {
   close(): void
@@ -37,6 +38,18 @@ export function unwatch(socket: WatchedSocket, request: Closable): void {
 /** Resolves when its turn to be sent has come; never, if its socket dies before. */
 export function turnOf(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => response.once('socket', () => resolve()))
+}
+
+/**
+ * Says `Connection: close`, and takes it back from the response before it on the same connection:
+ * Node ends the connection behind the first that says so, and loses those that are still to come.
+ */
+export function closeBehind(socket: WatchedSocket, response: ServerResponse): void {
+  if (response.headersSent || response.req.httpVersionMajor > 1) return
+  const before = socket[kLast]
+  if (before !== undefined && !before.headersSent) before.removeHeader('connection')
+  socket[kLast] = response
+  response.setHeader('connection', 'close')
 }
 
 function onSocketClose(this: Socket): void {

@@ -48,7 +48,8 @@ export class Rejector {
     const retryAfter = retryAfterOf(where)
     reply.code(status)
     reply.header('retry-after', retryAfter)
-    if (hasUnreadBody(request)) reply.header('connection', 'close')
+    if (request.raw.httpVersionMajor === 1 && hasUnreadBody(request))
+      reply.header('connection', 'close')
     if (this.#shape === undefined) {
       reply.header('content-type', 'application/problem+json')
       reply.send(bodies[status])

@@ -58,8 +58,10 @@ export class Routes {
   /** For requests that match no route: under the app's limits, as every request. */
   readonly #unmatched: Route
   readonly #groups = new Map<string, { limiter: Limiter; options: RouteConcurrencyOptions }>()
-  /** The last GET route, whose limiter Fastify's automatic HEAD route shares. */
-  #get: { url: string; config: unknown; own: Limiter | undefined } | undefined
+  /** What GET routes have, by URL and constraints: their HEAD routes share it. */
+  readonly #gets = new Map<string, { given: unknown; own: Limiter | undefined }>()
+  /** Routes that were declared before the plugin, by their pattern. */
+  readonly #early = new Map<string, Route>()
 
   constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
@@ -67,14 +69,18 @@ export class Routes {
     this.#unmatched = this.#create(UNMATCHED, undefined, {})
   }
 
+  /** @throws SLUICE_OPTIONS for a route that asks for a limit but came before the plugin. */
   of(request: FastifyRequest): Route {
-    return (request.routeOptions.config as RouteConfig)[kRoute] ?? this.#unmatched
+    const { config, url } = request.routeOptions
+    const route = (config as RouteConfig)[kRoute]
+    if (route !== undefined) return route
+    return url === undefined ? this.#unmatched : this.#earlyRoute(url, config)
   }
 
   /** The `onRoute` hook. @throws SLUICE_OPTIONS */
   prepare(options: RouteOptions): void {
     const { url, config } = options
-    const name = `${[options.method].flat().join(',')} ${url}`
+    const name = nameOf(options)
     const given =
       config?.concurrency === undefined ? {} : readRouteConcurrency(name, config.concurrency)
     if (given === false || this.#isExempt(url)) {
@@ -118,15 +124,31 @@ export class Routes {
 
   #ownLimiter(
     name: string,
-    { method, url, config }: RouteOptions,
+    { method, url, config, constraints }: RouteOptions,
     given: RouteConcurrencyOptions,
   ): Limiter | undefined {
-    if (method === 'HEAD' && this.#get?.url === url && this.#get.config === config) {
-      return this.#get.own
-    }
+    const concurrency = config?.concurrency
+    // Fastify adds HEAD to `/p` and `/p/` alike where a GET `/` in a prefix answers both.
+    const at = JSON.stringify([url.replace(/(?<=.)\/$/, ''), constraints])
+    const get = this.#gets.get(at)
+    if (method === 'HEAD' && get !== undefined && get.given === concurrency) return get.own
     const own = given.group === undefined ? this.#add(name, name, given) : this.#group(name, given)
-    if (method === 'GET') this.#get = { url, config, own }
+    if ([method].flat().includes('GET')) this.#gets.set(at, { given: concurrency, own })
     return own
+  }
+
+  #earlyRoute(pattern: string, config: RouteConfig): Route {
+    if (config.concurrency !== undefined) {
+      refuse(`${pattern}: config.concurrency`, config.concurrency, 'effect only behind the plugin')
+    }
+    let route = this.#early.get(pattern)
+    if (route === undefined) {
+      route = this.#isExempt(pattern)
+        ? this.#createExempt(pattern)
+        : this.#create(pattern, undefined, {})
+      this.#early.set(pattern, route)
+    }
+    return route
   }
 
   #group(name: string, given: RouteConcurrencyOptions): Limiter | undefined {
@@ -136,6 +158,9 @@ export class Routes {
     if (known === undefined) {
       if (given.limit === undefined) {
         refuse(`${where}.group`, group, 'a group that an earlier route made, or a limit beside it')
+      }
+      if (this.#concurrency.limiters.some((limiter) => limiter.name === group)) {
+        refuse(`${where}.group`, group, 'a name that no limiter has')
       }
       const limiter = this.#add(name, group, given) as Limiter
       this.#groups.set(group, { limiter, options: given })
@@ -160,4 +185,10 @@ export class Routes {
     this.#concurrency.limiters.push(limiter)
     return limiter
   }
+}
+
+/** Routes of one URL that differ by constraints have limiters, and so metrics, of their own. */
+function nameOf({ method, url, constraints = {} }: RouteOptions): string {
+  const differences = Object.entries(constraints).map(([name, value]) => ` ${name}=${value}`)
+  return `${[method].flat().join(',')} ${url}${differences.join('')}`
 }

@@ -113,7 +113,7 @@ export interface DrainOptions {
   timeout?: number | undefined
 }
 
-/** `request.concurrency` */
+/** `request.concurrency`; null where an earlier hook answered before the plugin saw the request. */
 export interface RequestConcurrency {
   /**
    * Fires when the client leaves before the answer is complete, when the deadline passes, or when a

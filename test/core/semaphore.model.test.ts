@@ -169,8 +169,12 @@ class Pair {
       if (count > 0) model.change(count, 0)
     } else if (step.kind === 'forget') {
       const permit = pick(step.which)
-      model.total -= permit?.count ?? 0
+      const count = permit?.count ?? 0
+      const debt = Math.min(count, Math.max(-model.free, 0))
+      model.free += debt
+      model.total -= count - debt
       permit?.forget()
+      expect(model.total).toBeGreaterThanOrEqual(0)
     } else if (step.kind === 'split') {
       const part = pick(step.which)?.split(1)
       if (part !== undefined) permits.push(part)

@@ -254,6 +254,32 @@ describe('resizing', () => {
   })
 })
 
+describe('what is about to leave', () => {
+  test('waiters of one aborted signal all reject, though the first to leave makes room', async () => {
+    const semaphore = new Semaphore(1)
+    const controller = new AbortController()
+    const { signal } = controller
+    // A listener before ours gives permits back while the signal tells those behind it.
+    const held = semaphore.tryAcquire()
+    signal.addEventListener('abort', () => held?.release())
+    const both = [semaphore.acquire({ permits: 2, signal }), semaphore.acquire({ signal })]
+    const third = semaphore.acquire()
+    controller.abort('gone')
+    const outcomes = await Promise.allSettled(both)
+    expect(outcomes).toEqual(Array(2).fill({ status: 'rejected', reason: 'gone' }))
+    expect((await third).count).toBe(1)
+  })
+
+  test('forgetting pays a debt: the total never falls below what was asked for', () => {
+    const semaphore = new Semaphore(1)
+    const permit = semaphore.tryAcquire()
+    semaphore.resize(0)
+    permit?.forget()
+    semaphore.addPermits(1)
+    expect(semaphore.availablePermits).toBe(1)
+  })
+})
+
 describe('closing', () => {
   test('waiters and later acquires reject, permits that are out stay valid', async () => {
     const semaphore = new Semaphore(1)
@@ -317,6 +343,8 @@ describe('guarantee 8: bad arguments get a clear error', () => {
     [{ timeout: Number.NaN }, RangeError],
     [{ priority: Number.NaN }, RangeError],
     [{ signal: {} as never }, TypeError],
+    [5 as never, TypeError],
+    [null as never, TypeError],
   ])('acquire rejects with it: %j', async (options, type) => {
     const semaphore = new Semaphore(1)
     await expect(semaphore.acquire(options)).rejects.toThrow(type)

@@ -40,7 +40,7 @@ describe('app.register(sluice, options)', () => {
     [{ limit: null }, 'Option limit: got null, takes'],
     [{ limits: 5 }, 'Option limits: got 5, takes no such name; limit, queue, key,'],
     [{ queue: { size: 5 } }, 'Option queue: got {"size":5}, takes effect only beside limit'],
-    [{ limit: 1, queue: 5 }, 'Option queue: got 5, takes an object of options'],
+    [{ limit: 1, queue: 5 }, 'Option queue: got 5, takes an object'],
     [{ limit: 1, queue: { size: -1 } }, 'Option queue.size: got -1, takes an integer in 0..'],
     [{ limit: 1, queue: { sizes: 1 } }, 'Option queue.sizes: got 1, takes no such name; size,'],
     [{ limit: 1, queue: { order: 'random' } }, 'Option queue.order: got "random", takes'],

@@ -56,6 +56,15 @@ describe("each path gives the article's answer", () => {
   )
 })
 
+test.each([
+  ['a body that is no JSON', '/hello', '{"a":'],
+  ['a body that is too large', '/nowhere', `"${'x'.repeat(2_000_000)}"`],
+])('what is not found is not read: %s', async (_name, path, body) => {
+  const headers = { 'content-type': 'application/json' }
+  const response = await app.inject({ method: 'POST', url: path, headers, payload: body })
+  expect([response.statusCode, response.body]).toEqual([404, 'Not Found'])
+})
+
 describe('the sleeping ones', () => {
   test('/fast answers while /slow is pending', async () => {
     const order: string[] = []

@@ -66,6 +66,43 @@ describe('app.close()', () => {
     expect(app.concurrency.snapshot().requests).toMatchObject({ answered: 2, aborted: 0 })
   })
 
+  test('pipelined requests that were admitted are all answered, also those that come while it drains', async () => {
+    const { app, port, held } = await probeOf()
+    const wire = await send(port, get('/held') + get('/callback') + get('/ok'))
+    await until(() => held.length === 1)
+    const drained = app.concurrency.drain({ delay: 150 })
+    wire.socket.write(get('/callback?late'))
+    await until(() => app.concurrency.snapshot().requests.total === 4)
+    held[0]?.resolve()
+    await wire.closed
+    expect(wire.text().match(/200 OK/g)?.length).toBe(4)
+    expect(wire.text().match(/connection: close/gi)?.length).toBe(1)
+    expect(await drained).toBe(true)
+  })
+
+  test('is through before Fastify gives up on it, whatever still runs', async () => {
+    const app = fastify({ pluginTimeout: 600 })
+    apps.push(app)
+    await app.register(sluice)
+    app.get('/', (_request, reply) => {
+      reply.hijack()
+    })
+    const wire = await send(await listen(app), get('/'))
+    await until(() => app.concurrency.snapshot().requests.active === 1)
+    await app.close()
+    await wire.closed
+  })
+
+  test('refusals are counted, with their reason, where they would have queued', async () => {
+    const { app } = await probeOf()
+    await app.concurrency.drain()
+    expect((await app.inject('/ok')).statusCode).toBe(503)
+    expect(app.concurrency.limiters[0]?.snapshot()).toMatchObject({
+      name: 'app',
+      rejected: { closed: 1 },
+    })
+  })
+
   test('idle, silent and half-sent connections hold nobody up', async () => {
     const { app, port } = await probeOf()
     const idle = await send(port, get('/ok'))
