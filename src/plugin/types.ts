@@ -100,8 +100,8 @@ export interface AppConcurrency {
    * Shuts the door without losing a request: at once answers carry `Connection: close`; after
    * `delay` new work and whoever is queued is refused with `SLUICE_CLOSED`; then it waits for the
    * active requests. Resolves with true when all are through, with false when `timeout` passed
-   * first. Called again, it gives the first call's promise. `app.close()` drains by itself and cuts
-   * what is left. Rejects with a RangeError or TypeError for bad options.
+   * first. Called again, it gives the first call's promise. `app.close()` drains by itself, and
+   * cuts what is left shortly before Fastify's `pluginTimeout` (10 s by default) would give up on it. Rejects with a RangeError or TypeError for bad options.
    */
   drain(options?: DrainOptions): Promise<boolean>
 }
