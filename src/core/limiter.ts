@@ -49,7 +49,7 @@ export class Limiter implements LimiterView {
     cancelled: (reason) => {
       this.#account.rejected[reason]++
       // A slot that freed while the next in line was doomed has waited for its leaving.
-      if (this.#queue.size > 0) this.#admitWaiting()
+      if (this.#queue.size > 0 && this.#inFlight < this.#limit) this.#admitWaiting()
     },
     end: (token, outcome) => this.#end(token, outcome),
   }
@@ -101,6 +101,11 @@ export class Limiter implements LimiterView {
   tryAcquire(options?: Pick<LimiterAcquireOptions, 'priority'>): Token | undefined {
     const priority = options?.priority ?? 0
     if (priority !== 0) checkNumber('priority', priority)
+    return this.take(priority)
+  }
+
+  /** For the plugin: `tryAcquire` of a priority that was checked. @internal */
+  take(priority: number): Token | undefined {
     return this.#isFree(priority) ? this.#admitAtOnce() : undefined
   }
 

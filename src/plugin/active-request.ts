@@ -34,8 +34,8 @@ export class ActiveRequest implements RequestConcurrency {
   handled = false
   /** Milliseconds spent in queues. */
   waited = 0
-  /** What it holds, narrowest scope first. */
-  tokens: Token[] | undefined
+  /** What it holds, narrowest scope first; they end in the other direction. */
+  readonly tokens: Token[] = []
   /** While it queues. */
   waiter: Waiter<Token> | undefined
   /** Called once it is closed and holds nothing. */
@@ -82,12 +82,11 @@ export class ActiveRequest implements RequestConcurrency {
   }
 
   /**
-   * Calls back at once, or, behind another response on a pipelined connection, when its own can be
-   * sent: a permit that is taken before could not come back until those before it got theirs, and
-   * two such connections would wait for each other for ever.
+   * Behind another response on a pipelined connection: calls back when its own can be sent. A permit
+   * that is taken before could not come back until those before it got theirs, and two such
+   * connections would wait for each other for ever.
    */
   whenSendable(callback: () => void): void {
-    if (!isPipelined(this.response)) return callback()
     // A promise keeps the AsyncLocalStorage context of the request.
     turnOf(this.response).then(() => {
       if (!this.closed && !this.expired) callback()
@@ -153,10 +152,7 @@ export class ActiveRequest implements RequestConcurrency {
 
   /** Every token ends, even if the limit of one of them throws at its sample. */
   #end(outcome: Outcome): void {
-    const tokens = this.tokens
-    this.tokens = undefined
-    if (tokens === undefined) return
-    for (const token of tokens) {
+    for (let token = this.tokens.pop(); token !== undefined; token = this.tokens.pop()) {
       try {
         token.end(outcome)
       } catch (error) {

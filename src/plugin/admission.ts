@@ -4,61 +4,61 @@
  */
 import type { Limiter } from '../core/limiter.js'
 import type { RejectReason } from '../core/limiter-account.js'
-import type { Token } from '../core/token.js'
 import type { ActiveRequest } from './active-request.js'
 
 /** Nobody is there to be told of an abort. */
 export type Refusal = Exclude<RejectReason, 'aborted'>
 
+/** Takes what is free; true when that is all there is to take. The hot path: no closure, no wait. */
+export function takeFree(
+  { tokens }: ActiveRequest,
+  limiters: readonly Limiter[],
+  priority: number,
+): boolean {
+  while (tokens.length < limiters.length) {
+    const token = (limiters[tokens.length] as Limiter).take(priority)
+    if (token === undefined) return false
+    tokens.push(token)
+  }
+  return true
+}
+
 /**
- * Exactly one of the two is called, unless the client leaves first: then neither is, so that a
- * request whose client left while queued never goes on.
+ * Goes on where `takeFree` found nothing free, and waits. Exactly one of the two is called, unless
+ * the client leaves first: then neither is, so that a request whose client left while queued never
+ * goes on.
  */
-export function admit(
+export function waitInLine(
   request: ActiveRequest,
   limiters: readonly Limiter[],
   priority: number,
   admitted: () => void,
   refused: (reason: Refusal, limiter: Limiter) => void,
 ): void {
-  const tokens: Token[] = []
-  const options = priority === 0 ? undefined : { priority }
-  request.tokens = tokens
-  next()
+  const limiter = limiters[request.tokens.length] as Limiter
+  const waiter = limiter.wait(priority)
+  if (typeof waiter === 'string') return refuse(waiter)
+  const since = performance.now()
+  request.waiter = waiter
+  waiter.promise.then(
+    (token) => {
+      if (left()) return token.ignore()
+      request.tokens.push(token)
+      if (takeFree(request, limiters, priority)) admitted()
+      else waitInLine(request, limiters, priority, admitted, refused)
+    },
+    () => {
+      if (!left() && waiter.cancelled !== undefined) refuse(waiter.cancelled)
+    },
+  )
 
-  function next(): void {
-    while (tokens.length < limiters.length) {
-      const limiter = limiters[tokens.length] as Limiter
-      const token = limiter.tryAcquire(options)
-      if (token === undefined) return wait(limiter)
-      tokens.push(token)
-    }
-    admitted()
+  function left(): boolean {
+    request.waiter = undefined
+    request.waited += performance.now() - since
+    return request.closed
   }
 
-  function wait(limiter: Limiter): void {
-    const waiter = limiter.wait(priority)
-    if (typeof waiter === 'string') return refuse(waiter, limiter)
-    const since = performance.now()
-    const left = (): boolean => {
-      request.waiter = undefined
-      request.waited += performance.now() - since
-      return request.closed
-    }
-    request.waiter = waiter
-    waiter.promise.then(
-      (token) => {
-        if (left()) return token.ignore()
-        tokens.push(token)
-        next()
-      },
-      () => {
-        if (!left() && waiter.cancelled !== undefined) refuse(waiter.cancelled, limiter)
-      },
-    )
-  }
-
-  function refuse(reason: RejectReason, limiter: Limiter): void {
+  function refuse(reason: RejectReason): void {
     if (reason === 'aborted') return
     request.releaseEarly()
     refused(reason, limiter)

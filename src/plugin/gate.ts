@@ -4,9 +4,10 @@ import { checkNumber, show } from '../core/check.js'
 import { DeadlineError } from '../core/errors.js'
 import type { Limiter } from '../core/limiter.js'
 import { ActiveRequest } from './active-request.js'
-import { admit, type Refusal } from './admission.js'
+import { type Refusal, takeFree, waitInLine } from './admission.js'
 import type { Concurrency } from './concurrency.js'
 import type { Settings } from './options.js'
+import { isPipelined } from './pipelining.js'
 import { Rejector } from './rejection.js'
 import type { Route, Routes } from './routes.js'
 
@@ -61,27 +62,35 @@ export class Gate {
     if (route.limiters.length === 0 && this.#settings.keyed === undefined) return done()
     const active = request.concurrency as ActiveRequest
     if (active.closed) return
-    active.whenSendable(() => {
-      let limiters: readonly Limiter[] | undefined
-      let priority: number
-      try {
-        priority = this.#priorityOf(route, request)
-        limiters = this.#limitersOf(route, request)
-      } catch (error) {
-        return done(error as Error)
-      }
-      if (limiters === undefined) return this.#refuse(request, reply, 'queue_full', this.#settings)
-      admit(
-        active,
-        limiters,
-        priority,
-        () => {
-          if (active.waited > 0) reply.header('server-timing', queueTiming(active))
-          done()
-        },
-        (reason, limiter) => this.#refuse(request, reply, reason, limiter),
-      )
-    })
+    if (isPipelined(active.response)) {
+      active.whenSendable(() => this.#admit(route, request, reply, done))
+    } else {
+      this.#admit(route, request, reply, done)
+    }
+  }
+
+  #admit(route: Route, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const active = request.concurrency as ActiveRequest
+    let limiters: readonly Limiter[] | undefined
+    let priority: number
+    try {
+      priority = this.#priorityOf(route, request)
+      limiters = this.#limitersOf(route, request)
+    } catch (error) {
+      return done(error as Error)
+    }
+    if (limiters === undefined) return this.#refuse(request, reply, 'queue_full', this.#settings)
+    if (takeFree(active, limiters, priority)) return done()
+    waitInLine(
+      active,
+      limiters,
+      priority,
+      () => {
+        reply.header('server-timing', queueTiming(active))
+        done()
+      },
+      (reason, limiter) => this.#refuse(request, reply, reason, limiter),
+    )
   }
 
   #priorityOf(route: Route, request: FastifyRequest): number {
