@@ -20,6 +20,17 @@ export function checkNumber(name: string, value: unknown): void {
   if (Number.isNaN(value)) throw new RangeError(`${name}: got NaN, takes a number`)
 }
 
+/** @param takes what `fits` says, in words. */
+export function checkNumberIn(
+  name: string,
+  value: unknown,
+  takes: string,
+  fits: (value: number) => boolean,
+): void {
+  checkType(name, value, 'number')
+  if (!fits(value as number)) throw new RangeError(`${name}: got ${value}, takes ${takes}`)
+}
+
 export function checkSignal(value: unknown): void {
   if (!(value instanceof AbortSignal)) {
     throw new TypeError(`signal: got ${show(value)}, takes an AbortSignal`)

@@ -1,3 +1,5 @@
+import { checkNumberIn } from '../check.js'
+
 /** What a limit learns from one finished request. */
 export interface Sample {
   /** When the work began, by the limiter's clock, in milliseconds. */
@@ -19,4 +21,9 @@ export interface LimitAlgorithm {
   readonly limit: number
   /** Returns the limit after the sample. @throws RangeError for an rtt <= 0. */
   onSample(sample: Sample): number
+}
+
+/** A clock too coarse for its work would teach a limit that work takes no time. */
+export function checkRtt(rtt: number): void {
+  checkNumberIn('rtt', rtt, 'milliseconds > 0', (value) => value > 0)
 }

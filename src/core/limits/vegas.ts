@@ -1,0 +1,135 @@
+/**
+ * Estimates the queue downstream from how much slower a sample is than the fastest ever seen:
+ * queue = limit * (1 - rtt without load / rtt). A queue of at most `threshold` raises the limit by
+ * beta, one below `alpha` by log10(limit), one above `beta` or a drop lowers it by log10(limit).
+ * From time to time it probes: the next sample becomes the new baseline, so that a downstream that
+ * has become slower for good is not held against itself for ever. The moments are random, so that
+ * many processes do not probe together.
+ * Source: Netflix concurrency-limits, VegasLimit, after TCP Vegas.
+ */
+import { checkInteger, checkNames, checkNumberIn, checkObject, show } from '../check.js'
+import { readBounds } from './bounds.js'
+import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
+
+/** A number, or one that depends on the limit. */
+export type OfLimit = number | ((limit: number) => number)
+
+export interface VegasOptions {
+  /** An integer in [1, max]; default 20. */
+  initial?: number | undefined
+  /** An integer >= 1; default 1000. */
+  max?: number | undefined
+  /** How much of each change is made, in (0, 1]; default 1. */
+  smoothing?: number | undefined
+  /** Default 3 * log10(limit). */
+  alpha?: OfLimit | undefined
+  /** Default 6 * log10(limit). */
+  beta?: OfLimit | undefined
+  /** Default log10(limit). */
+  threshold?: OfLimit | undefined
+  /** It probes about every `probeMultiplier * limit` samples; an integer >= 1; default 30. */
+  probeMultiplier?: number | undefined
+  /** Gives [0, 1); default `Math.random`. */
+  random?: (() => number) | undefined
+}
+
+export class VegasLimit implements LimitAlgorithm {
+  readonly #max: number
+  readonly #smoothing: number
+  readonly #alpha: (limit: number) => number
+  readonly #beta: (limit: number) => number
+  readonly #threshold: (limit: number) => number
+  readonly #probeMultiplier: number
+  readonly #random: () => number
+  #estimate: number
+  /** The fastest sample since the last probe; 0 before the first. */
+  #baseline = 0
+  #sinceProbe = 0
+  #jitter: number
+
+  /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+  constructor(options: VegasOptions = {}) {
+    checkObject('options', options)
+    checkNames(options, [
+      'initial',
+      'max',
+      'smoothing',
+      'alpha',
+      'beta',
+      'threshold',
+      'probeMultiplier',
+      'random',
+    ])
+    const { initial, max } = options
+    const bounds = readBounds({ initial, max }, { initial: 20, min: 1, max: 1000 })
+    const { smoothing = 1, probeMultiplier = 30, random = Math.random } = options
+    checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
+    checkInteger('probeMultiplier', probeMultiplier, 1, Number.MAX_SAFE_INTEGER)
+    if (typeof random !== 'function') {
+      throw new TypeError(`random: got ${show(random)}, takes a function`)
+    }
+    this.#max = bounds.max
+    this.#smoothing = smoothing
+    this.#alpha = ofLimit('alpha', options.alpha ?? ((limit) => 3 * log10(limit)))
+    this.#beta = ofLimit('beta', options.beta ?? ((limit) => 6 * log10(limit)))
+    this.#threshold = ofLimit('threshold', options.threshold ?? log10)
+    this.#probeMultiplier = probeMultiplier
+    this.#random = random
+    this.#estimate = bounds.initial
+    this.#jitter = this.#nextJitter()
+  }
+
+  get limit(): number {
+    return Math.floor(this.#estimate)
+  }
+
+  onSample({ rtt, inFlight, dropped }: Sample): number {
+    checkRtt(rtt)
+    this.#sinceProbe++
+    if (this.#jitter * this.#probeMultiplier * this.#estimate <= this.#sinceProbe) {
+      this.#jitter = this.#nextJitter()
+      this.#sinceProbe = 0
+      this.#baseline = rtt
+    } else if (this.#baseline === 0 || rtt < this.#baseline) {
+      this.#baseline = rtt
+    } else {
+      this.#update(rtt, inFlight, dropped)
+    }
+    return this.limit
+  }
+
+  #update(rtt: number, inFlight: number, dropped: boolean): void {
+    const estimate = this.#estimate
+    const step = log10(Math.floor(estimate))
+    let next = estimate
+    if (dropped) {
+      next = estimate - step
+    } else {
+      // No upward drift while the limit is not used.
+      if (inFlight * 2 < estimate) return
+      const queue = Math.ceil(estimate * (1 - this.#baseline / rtt))
+      const beta = this.#beta(Math.floor(estimate))
+      if (queue <= this.#threshold(Math.floor(estimate))) next = estimate + beta
+      else if (queue < this.#alpha(Math.floor(estimate))) next = estimate + step
+      else if (queue > beta) next = estimate - step
+      else return
+    }
+    next = Math.max(1, Math.min(this.#max, next))
+    this.#estimate = (1 - this.#smoothing) * estimate + this.#smoothing * next
+  }
+
+  #nextJitter(): number {
+    return 0.5 + this.#random() / 2
+  }
+}
+
+/** Whole, and at least 1. */
+function log10(limit: number): number {
+  return Math.max(1, Math.floor(Math.log10(limit)))
+}
+
+function ofLimit(name: string, value: OfLimit): (limit: number) => number {
+  if (typeof value === 'function') return value
+  checkNumberIn(name, value, 'a number >= 0, or a function of the limit', (n) => n >= 0)
+  return () => value
+}
