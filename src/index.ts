@@ -1,9 +1,13 @@
 /** The public API, nothing else. */
 
 export type { Clock } from './core/clock.js'
-export { Limiter, type LimiterAcquireOptions } from './core/limiter.js'
+export { Limiter } from './core/limiter.js'
 export type { LimiterSnapshot, LimiterView, RejectReason } from './core/limiter-account.js'
-export type { LimiterOptions, QueueOptions } from './core/limiter-options.js'
+export type {
+  LimiterAcquireOptions,
+  LimiterOptions,
+  QueueOptions,
+} from './core/limiter-options.js'
 export { AimdLimit, type AimdOptions } from './core/limits/aimd.js'
 export { FixedLimit } from './core/limits/fixed.js'
 export { Gradient2Limit, type Gradient2Options } from './core/limits/gradient2.js'

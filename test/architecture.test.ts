@@ -8,7 +8,7 @@ const root = resolve(import.meta.dirname, '..')
 function files(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
-    .filter((name) => statSync(join(root, name)).isFile() && /\.(ts|js)$/.test(name))
+    .filter((name) => statSync(join(root, name)).isFile() && /(?<!\.bench)\.(ts|js)$/.test(name))
 }
 
 function importsOf(file: string): string[] {

@@ -1,5 +1,13 @@
-/** A limiter's options, and what of them is refused. */
-import { checkInteger, checkNames, checkObject, checkTimeout, show } from './check.js'
+/** A limiter's options, and those of its acquire; and what of them is refused. */
+import {
+  checkInteger,
+  checkNames,
+  checkNumber,
+  checkObject,
+  checkSignal,
+  checkTimeout,
+  show,
+} from './check.js'
 import { type Clock, systemClock } from './clock.js'
 import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
@@ -22,6 +30,15 @@ export interface LimiterOptions {
   queue?: QueueOptions | undefined
   /** Monotonic milliseconds; default `performance.now`. */
   clock?: Clock | undefined
+}
+
+export interface LimiterAcquireOptions {
+  /** Its abort rejects the acquire with the signal's reason; an aborted signal never acquires. */
+  signal?: AbortSignal | undefined
+  /** Milliseconds, >= 0, in place of the queue's; 0: only if free now; Infinity: none. */
+  timeout?: number | undefined
+  /** Any number but NaN; higher is served first; default 0. */
+  priority?: number | undefined
 }
 
 /** Checked and complete. */
@@ -49,6 +66,15 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
     throw new RangeError(`queue.order: got ${show(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
   }
   return { name, algorithm: toAlgorithm(limit), queue: { size, timeout, order }, clock }
+}
+
+/** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+export function checkAcquireOptions(options: LimiterAcquireOptions): void {
+  checkObject('options', options)
+  const { signal, timeout, priority } = options
+  if (timeout !== undefined) checkTimeout('timeout', timeout)
+  if (priority !== undefined) checkNumber('priority', priority)
+  if (signal !== undefined) checkSignal(signal)
 }
 
 function toAlgorithm(limit: number | LimitAlgorithm): LimitAlgorithm {

@@ -8,7 +8,7 @@
  * Cost: an admission that need not wait is one token and a few plain numbers; with a fixed limit the
  * clock is read only for those that wait. Samples hold no wait: a token's time begins at its grant.
  */
-import { checkNumber, checkObject, checkSignal, checkTimeout } from './check.js'
+import { checkNumber } from './check.js'
 import type { Clock } from './clock.js'
 import { ClosedError, QueueFullError, QueueTimeoutError } from './errors.js'
 import type { Histogram } from './histogram.js'
@@ -19,21 +19,17 @@ import {
   type RejectReason,
   takeLimiterSnapshot,
 } from './limiter-account.js'
-import { type LimiterOptions, readLimiterOptions } from './limiter-options.js'
+import {
+  checkAcquireOptions,
+  type LimiterAcquireOptions,
+  type LimiterOptions,
+  readLimiterOptions,
+} from './limiter-options.js'
 import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
-
-export interface LimiterAcquireOptions {
-  /** Its abort rejects the acquire with the signal's reason; an aborted signal never acquires. */
-  signal?: AbortSignal | undefined
-  /** Milliseconds, >= 0, in place of the queue's; 0: only if free now; Infinity: none. */
-  timeout?: number | undefined
-  /** Any number but NaN; higher is served first; default 0. */
-  priority?: number | undefined
-}
 
 export class Limiter implements LimiterView {
   readonly name: string
@@ -116,18 +112,11 @@ export class Limiter implements LimiterView {
    */
   acquire(options: LimiterAcquireOptions = {}): Promise<Token> {
     try {
-      checkObject('options', options)
+      checkAcquireOptions(options)
     } catch (error) {
       return Promise.reject(error)
     }
     const { signal, timeout = this.#queueTimeout, priority = 0 } = options
-    try {
-      checkTimeout('timeout', timeout)
-      checkNumber('priority', priority)
-      if (signal !== undefined) checkSignal(signal)
-    } catch (error) {
-      return Promise.reject(error)
-    }
     if (signal?.aborted) return this.#reject('aborted', signal.reason)
     if (this.#isFree(priority)) return Promise.resolve(this.#admitAtOnce())
     const refusal = this.#refusal(priority, timeout)
