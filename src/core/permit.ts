@@ -13,6 +13,11 @@ export interface PermitOwner {
  * or at the end of a `using` block; one that is dropped without either is lost to the semaphore.
  */
 export class Permit implements Disposable {
+  static {
+    // A promise looks for a `then` in whatever it resolves with; found here, the search is short.
+    Object.defineProperty(Permit.prototype, 'then', { value: undefined })
+  }
+
   readonly #owner: PermitOwner
   #count: number
 

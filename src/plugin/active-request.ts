@@ -3,6 +3,8 @@
  * the one that nearly every end emits: answered, aborted, hijacked, failed, injected; what emits
  * none is in pipelining.ts.
  *
+ * Its methods are `private`, not `#private`: V8 brands each object of a class that has any of those.
+ *
  * Permits return when the response is closed and, unless the route says otherwise, the handler has
  * settled: a handler that goes on after its client left still uses what the permit stands for.
  */
@@ -102,7 +104,7 @@ export class ActiveRequest implements RequestConcurrency {
   handlerSettled(): void {
     if (!this.#handling) return
     this.#handling = false
-    if (this.closed) this.#release()
+    if (this.closed) this.release()
   }
 
   close(): void {
@@ -112,7 +114,7 @@ export class ActiveRequest implements RequestConcurrency {
     unwatch(this.#socket, this)
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
-    if (this.#answered) {
+    if (this.isAnswered()) {
       if (this.rejected) traffic.rejected++
       const duration = performance.now() - this.#startedAt
       traffic.endAnswered(this.#route, this.response.statusCode, duration)
@@ -121,7 +123,7 @@ export class ActiveRequest implements RequestConcurrency {
       this.waiter?.cancel('aborted', undefined)
       this.abort(new DOMException('The client left', 'AbortError'))
     }
-    if (!this.#handling) this.#release()
+    if (!this.#handling) this.release()
   }
 
   /** Its answer is the last of its connection, as far as is known now. */
@@ -131,27 +133,27 @@ export class ActiveRequest implements RequestConcurrency {
 
   /** Gives back what it holds before its end: a refusal needs no permit. */
   releaseEarly(): void {
-    this.#end('ignored')
+    this.end('ignored')
   }
 
   /**
    * `writableFinished` alone would call every injected request aborted; an ended response whose
    * socket lives is an answer too.
    */
-  get #answered(): boolean {
+  private isAnswered(): boolean {
     const { response } = this
     return response.writableFinished || (response.writableEnded && !this.#socket.destroyed)
   }
 
-  #release(): void {
+  private release(): void {
     const { statusCode } = this.response
-    if (!this.handled || !this.#answered) this.#end('ignored')
-    else this.#end(statusCode === 503 || statusCode === 504 ? 'dropped' : 'succeeded')
+    if (!this.handled || !this.isAnswered()) this.end('ignored')
+    else this.end(statusCode === 503 || statusCode === 504 ? 'dropped' : 'succeeded')
     this.onReleased?.()
   }
 
   /** Every token ends, even if the limit of one of them throws at its sample. */
-  #end(outcome: Outcome): void {
+  private end(outcome: Outcome): void {
     for (let token = this.tokens.pop(); token !== undefined; token = this.tokens.pop()) {
       try {
         token.end(outcome)
