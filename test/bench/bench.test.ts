@@ -18,7 +18,9 @@ beforeAll(() =>
 test('prints a table for each benchmark, ours first, with a control', async () => {
   const { stdout } = await bench('--quick')
   const usage = (await bench('--help')).stdout
-  const names = [...usage.matchAll(/^ {2}([a-z][a-z0-9-]+) {2,}\S/gm)].map(([, name]) => name as string)
+  const names = [...usage.matchAll(/^ {2}([a-z][a-z0-9-]+) {2,}\S/gm)].map(
+    ([, name]) => name as string,
+  )
   const tables = stdout.split('\n#### ').slice(1)
   expect(tables.map((table) => table.split('\n')[0])).toEqual(names)
   for (const table of tables) expect(table).toMatch(/\| .+again: the control.+\|/)
