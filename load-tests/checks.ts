@@ -18,7 +18,7 @@ export function allAnswered(...rows: Row[]): Check {
   const lost = rows
     .filter((row) => row.sent !== row.answered || row.answered !== row.served)
     .map((row) => {
-      const counts = [row.sent, row.answered, row.served].map(count)
+      const counts = [row.sent, row.answered, row.served ?? 0].map(count)
       return `${row.label}: sent ${counts[0]}, answered ${counts[1]}, by the server's count ${counts[2]}`
     })
   return {

@@ -5,8 +5,8 @@
  * was sent. It rounds latencies to milliseconds and ends at its next sample, hence the own histogram
  * and the own clock.
  */
-import { createHistogram } from 'node:perf_hooks'
 import autocannon from 'autocannon'
+import { Latency, type Quantiles } from './latency.js'
 
 export interface Load {
   url: string
@@ -19,7 +19,10 @@ export interface Load {
   timeout?: number
 }
 
-export interface Volley {
+/** The two beside p50, p99 and max are for charts: absent where nobody took them. */
+type Latencies = Pick<Quantiles, 'p50' | 'p99' | 'max'> & Partial<Quantiles>
+
+export interface Volley extends Latencies {
   readonly sent: number
   readonly answered: number
   /** Failed connections, timeouts, and answers with another status or body than wanted. */
@@ -28,9 +31,6 @@ export interface Volley {
   readonly seconds: number
   /** Answers a second. */
   readonly rate: number
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
 }
 
 /** A server that answers nothing is not worth waiting for. */
@@ -43,7 +43,7 @@ export async function fire(
   onStart?: (answered: () => number) => void,
 ): Promise<Volley> {
   signal.throwIfAborted()
-  const latency = createHistogram()
+  const latency = new Latency()
   let answered = 0
   const startedAt = performance.now()
   let endedAt = startedAt
@@ -67,7 +67,7 @@ export async function fire(
     run.on('response', (_client, _status, _bytes, milliseconds) => {
       answered++
       endedAt = performance.now()
-      latency.record(Math.max(1, Math.round(milliseconds * 1000)))
+      latency.record(milliseconds)
     })
     onStart?.(() => answered)
   }).finally(() => listening.abort())
@@ -81,8 +81,6 @@ export async function fire(
     errors: result.errors + Math.max(result.non2xx, result.mismatches),
     seconds,
     rate: seconds === 0 ? 0 : answered / seconds,
-    p50: answered === 0 ? 0 : latency.percentile(50) / 1000,
-    p99: answered === 0 ? 0 : latency.percentile(99) / 1000,
-    max: answered === 0 ? 0 : latency.max / 1000,
+    ...latency.quantiles(),
   }
 }

@@ -1,7 +1,7 @@
 /** Runs scenarios one after the other, each with servers of its own, and judges them. */
 import { fireBeside, measure } from './measure.js'
 import type { Progress } from './progress.js'
-import type { Check, Context, Outcome, Row, Scenario } from './scenario.js'
+import type { Check, Context, Outcome, Row, Scenario, Series, Table } from './scenario.js'
 import { TestServer } from './server.js'
 
 /** No scenario may take longer. */
@@ -14,6 +14,8 @@ export interface Result {
   readonly seconds: number
   readonly rows: readonly Row[]
   readonly checks: readonly Check[]
+  readonly tables: readonly Table[]
+  readonly series: readonly Series[]
 }
 
 export interface RunOptions {
@@ -81,6 +83,8 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
     seconds: (performance.now() - startedAt) / 1000,
     rows: outcome.rows,
     checks,
+    tables: outcome.tables ?? [],
+    series: outcome.series ?? [],
   }
 }
 

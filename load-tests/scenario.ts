@@ -38,8 +38,10 @@ export type MeasuredLoad = Described & ({ amount: number } | { seconds: number }
 export interface Row extends Volley {
   readonly label: string
   readonly connections: number
-  /** Answers as the server counts them. */
-  readonly served: number
+  /** Answers as the server counts them; absent where it ended before it could be asked. */
+  readonly served?: number
+  /** Requests whose client left; absent where none does. */
+  readonly aborted?: number
   /** Of one core, while measured; absent where two runs overlap. */
   readonly cpu?: { readonly server: number; readonly client: number }
 }
@@ -51,7 +53,26 @@ export interface Check {
   readonly detail: string
 }
 
+/** How something went over time. Those of one unit share a chart. */
+export interface Series {
+  readonly name: string
+  readonly unit: string
+  /** Milliseconds since the first sample, and the value from then on. */
+  readonly points: readonly (readonly [number, number])[]
+}
+
+/** Figures that are no run of autocannon's, in columns of their own. */
+export interface Table {
+  readonly head: readonly string[]
+  /** The first cell names the row. */
+  readonly rows: readonly (readonly string[])[]
+  /** What has to be known to read it. */
+  readonly note?: string
+}
+
 export interface Outcome {
   readonly rows: readonly Row[]
   readonly checks: readonly Check[]
+  readonly tables?: readonly Table[]
+  readonly series?: readonly Series[]
 }

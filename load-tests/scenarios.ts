@@ -1,9 +1,19 @@
 /** The menu, in its order. */
 import type { Scenario } from './scenario.js'
+import aborts from './scenarios/aborts.js'
 import counter from './scenarios/counter.js'
+import drain from './scenarios/drain.js'
 import fast from './scenarios/fast.js'
 import file from './scenarios/file.js'
 import limited from './scenarios/limited.js'
 import slowFast from './scenarios/slow-fast.js'
 
-export const scenarios: readonly Scenario[] = [fast, slowFast, counter, limited, file]
+export const scenarios: readonly Scenario[] = [
+  fast,
+  slowFast,
+  counter,
+  limited,
+  file,
+  aborts,
+  drain,
+]

@@ -5,6 +5,7 @@
 import { allAnswered, noErrors } from '../checks.js'
 import { count, percent } from '../format.js'
 import type { Scenario } from '../scenario.js'
+import { limiterSeries } from '../series.js'
 
 const LIMIT = 2
 const TIME_SCALE = 0.01
@@ -27,7 +28,8 @@ const limited: Scenario = {
       amount: quick ? 80 : 400,
       body: 'Response from limited handler',
     })
-    const samples = (await watch.stop()).flatMap(({ limiters }) =>
+    const snapshots = await watch.stop()
+    const samples = snapshots.flatMap(({ limiters }) =>
       limiters.filter(({ name }) => name === 'GET /limited'),
     )
     const inFlight = Math.max(...samples.map((sample) => sample.inFlight))
@@ -50,6 +52,7 @@ const limited: Scenario = {
         noErrors(row),
         allAnswered(row),
       ],
+      series: limiterSeries(snapshots, 'GET /limited'),
     }
   },
 }

@@ -7,10 +7,10 @@ import { beforeAll, expect, test } from 'vitest'
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 const bench = (...args: string[]) =>
-  run(process.execPath, ['dist/bench/load-tests/bench/run.js', ...args], { cwd: root })
+  run(process.execPath, ['dist/load/load-tests/bench/run.js', ...args], { cwd: root })
 
 beforeAll(() =>
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'load-tests/bench'], {
+  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'load-tests'], {
     cwd: root,
   }),
 )

@@ -18,7 +18,13 @@ function reportOf(rows: Row[], ok = true): Report {
     pinning: 'server on core 0, client on core 1',
     quick: false,
     ok,
-    scenarios: [{ name: 'file', question: 'What?', ok, seconds: 7, rows, checks }],
+    scenarios: [
+      {
+        ...{ name: 'file', question: 'What?', ok, seconds: 7, rows, checks },
+        tables: [],
+        series: [],
+      },
+    ],
   }
 }
 

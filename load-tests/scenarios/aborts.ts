@@ -1,0 +1,157 @@
+/**
+ * Does anything leak when clients leave in every bad way? Not only at the end: each request must be
+ * accounted for at every look, and permits must not merely be counted as back but be there to take.
+ */
+import type { Snapshot } from '../../src/index.js'
+import { count } from '../format.js'
+import type { Check, Row, Scenario } from '../scenario.js'
+import { limiterSeries } from '../series.js'
+import type { TestServer } from '../server.js'
+import { ask, type Patience, storm } from '../storm.js'
+
+const LIMIT = 20
+const env = { TIME_SCALE: '0.02', LIMIT: String(LIMIT), QUEUE_SIZE: '10' }
+const QUEUEING = 'GET /limited'
+/** What `/limited` may run: shorter than the app's limit, so that clients can leave its queue. */
+const FEW = 2
+const AT_ONCE = 60
+const full = { clients: 3000, stay: 60 }
+const short = { clients: 300, stay: 40 }
+
+const aborts: Scenario = {
+  name: 'aborts',
+  question: 'Does anything leak when clients leave in every bad way?',
+  async run({ quick, start, signal }) {
+    const { clients, stay } = quick ? short : full
+    const server = await start(env)
+    const port = Number(new URL(server.url).port)
+    const paths = ['/limited', '/fast', '/slow', '/counter', '/delay']
+    const watch = server.watch(20)
+    const startedAt = performance.now()
+    const patience = await storm(
+      { port, clients, atOnce: AT_ONCE, paths, stay, queueing: '/limited' },
+      signal,
+    )
+    const seconds = (performance.now() - startedAt) / 1000
+    const end = await server.until(isIdle)
+    const samples = [...(await watch.stop()), end]
+    const burst = [
+      await holdsAll(server, port, '/slow', 'app', LIMIT, signal),
+      await holdsAll(server, port, '/limited', QUEUEING, FEW, signal),
+    ]
+    return {
+      rows: [rowOf(clients, seconds, patience, end)],
+      checks: [
+        nothingActive(end),
+        noPermitOut(end),
+        identity(samples),
+        patientAnswered(patience),
+        leftTheQueue(end),
+        {
+          name: 'a burst afterwards gets every permit there is',
+          ok: burst.every(({ ok }) => ok),
+          detail: burst.map(({ detail }) => detail).join('; '),
+        },
+      ],
+      series: limiterSeries(samples, 'app'),
+    }
+  },
+}
+export default aborts
+
+function rowOf(
+  clients: number,
+  seconds: number,
+  { failures, latency }: Patience,
+  { requests: { total, active, answered, aborted } }: Snapshot,
+): Row {
+  return {
+    label: 'a storm, the patient timed',
+    connections: clients,
+    sent: total - active,
+    answered,
+    served: answered,
+    aborted,
+    errors: failures.length,
+    seconds,
+    rate: answered / seconds,
+    ...latency,
+  }
+}
+
+function isIdle({ requests, limiters }: Snapshot): boolean {
+  return requests.active === 1 && limiters.every((one) => one.inFlight + one.queued === 0)
+}
+
+function nothingActive({ requests: { active } }: Snapshot): Check {
+  return {
+    name: 'afterwards only the request that asks is active',
+    ok: active === 1,
+    detail: `${count(active)} active`,
+  }
+}
+
+function noPermitOut({ limiters }: Snapshot): Check {
+  return {
+    name: 'afterwards every limiter has 0 in flight and 0 queued',
+    ok: limiters.length > 0 && limiters.every((one) => one.inFlight === 0 && one.queued === 0),
+    detail: limiters
+      .map(({ name, inFlight, queued }) => `${name} ${inFlight} and ${queued}`)
+      .join(', '),
+  }
+}
+
+function identity(samples: readonly Snapshot[]): Check {
+  const wrong = samples.filter(
+    ({ requests: { total, answered, aborted, active } }) => total !== answered + aborted + active,
+  )
+  return {
+    name: 'seen = answered + aborted + active, at every look',
+    ok: wrong.length === 0 && samples.length > 1,
+    detail: `${count(wrong.length)} of ${count(samples.length)} looks say otherwise`,
+  }
+}
+
+function patientAnswered({ sent, statuses, failures }: Patience): Check {
+  const got = (status: number): number => statuses.get(status) ?? 0
+  const others = [...statuses].filter(([status]) => status !== 200 && status !== 503)
+  const problems = [...others.map(([status, n]) => `${n} times ${status}`), ...failures.slice(0, 3)]
+  return {
+    name: 'every patient client is answered, with 200 or 503',
+    ok: problems.length === 0 && got(200) > 0 && got(200) + got(503) === sent,
+    detail: [`${count(sent)}: ${count(got(200))} and ${count(got(503))}`, ...problems].join('; '),
+  }
+}
+
+/** Otherwise the storm was none, and what it shows would be little. */
+function leftTheQueue({ requests: { aborted }, limiters }: Snapshot): Check {
+  const queue = limiters.find(({ name }) => name === QUEUEING)
+  const left = queue?.rejected.aborted ?? 0
+  return {
+    name: 'clients did leave, in the handlers and in the queue',
+    ok: aborted > left && left > 0,
+    detail: `${count(aborted)} aborted, ${count(left)} of them in the queue of ${QUEUEING}`,
+  }
+}
+
+/** As many requests as there are permits are in flight together, which a leaked one would prevent. */
+async function holdsAll(
+  server: TestServer,
+  port: number,
+  path: string,
+  limiter: string,
+  limit: number,
+  signal: AbortSignal,
+): Promise<{ ok: boolean; detail: string }> {
+  const asked = Promise.all(Array.from({ length: limit }, () => ask(port, path, signal)))
+  // Awaited below, unless something fails before.
+  asked.catch(() => {})
+  const inFlight = ({ limiters }: Snapshot): number =>
+    limiters.find(({ name }) => name === limiter)?.inFlight ?? 0
+  const held = inFlight(await server.until((now) => inFlight(now) >= limit, 1000))
+  const refused = (await asked).filter((status) => status !== 200).length
+  return {
+    ok: held === limit && refused === 0,
+    detail: `${held} of ${limit} of ${limiter} at once, ${refused} refused`,
+  }
+}
