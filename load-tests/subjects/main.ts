@@ -1,0 +1,41 @@
+/**
+ * One server to be measured, in a process of its own, steered by its parent: it says which port it
+ * listens on, and answers whatever it is asked with what it has used. It ends with its parent.
+ *
+ * Arguments: the subject's name.
+ */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { subjects } from './menu.js'
+
+export interface Usage {
+  /** Seconds of processor time since the start, all threads. */
+  readonly cpu: number
+  /** Bytes of live objects on the heap and behind it. */
+  readonly memory: number
+}
+
+export type Question = 'usage' | 'live memory'
+
+const [name = ''] = process.argv.slice(2)
+const subject = subjects[name]
+if (subject === undefined) throw new Error(`no subject ${name}`)
+const server = await subject()
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+
+process.on('message', (question: Question) => {
+  if (question === 'live memory') collectAll()
+  const { user, system } = process.cpuUsage()
+  const { heapUsed, external } = process.memoryUsage()
+  const usage: Usage = { cpu: (user + system) / 1e6, memory: heapUsed + external }
+  process.send?.(usage)
+})
+process.on('disconnect', () => process.exit())
+process.send?.((server.address() as AddressInfo).port)
+
+/** The first collection may leave weak references for the second. */
+function collectAll(): void {
+  globalThis.gc?.()
+  globalThis.gc?.()
+}

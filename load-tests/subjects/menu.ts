@@ -1,0 +1,14 @@
+/** Which servers there are to be measured. Each is loaded only by the process that runs it. */
+import type { Server } from 'node:http'
+
+type Build = () => Promise<Server>
+
+export const subjects: Readonly<Record<string, Build>> = {
+  'node:http': async () => (await import('./fast.js')).nodeHttp(),
+  'bare Fastify': async () => (await import('./fast.js')).bare(),
+  'plugin without options': async () => (await import('./fast.js')).plugin(),
+  'plugin with limits and queues': async () => (await import('./fast.js')).limited(),
+  'under-pressure + fastify-metrics': async () => (await import('./fast.js')).peers(),
+  'bare refusal': async () => (await import('./fast.js')).bareRefusal(),
+  'plugin full': async () => (await import('./fast.js')).full(),
+}
