@@ -4,8 +4,8 @@ import type { Progress } from './progress.js'
 import type { Check, Context, Outcome, Row, Scenario, Series, Table } from './scenario.js'
 import { TestServer } from './server.js'
 
-/** No scenario may take longer. */
-const SCENARIO_WITHIN = 180_000
+/** No scenario may take longer, unless it says so. */
+const WITHIN = 180_000
 
 export interface Result {
   readonly name: string
@@ -42,13 +42,13 @@ export async function runAll(
 }
 
 async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> {
-  const { name, question } = scenario
+  const { name, question, within = WITHIN } = scenario
   const { quick, core, progress } = options
   const startedAt = performance.now()
   const late = new AbortController()
   const timer = setTimeout(
-    () => late.abort(new Error(`it took more than ${SCENARIO_WITHIN / 1000} s`)),
-    SCENARIO_WITHIN,
+    () => late.abort(new Error(`it took more than ${within / 1000} s`)),
+    within,
   )
   const signal = AbortSignal.any([options.signal, late.signal])
   const bench = { progress, signal }
@@ -56,6 +56,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
   const context: Context = {
     quick,
     signal,
+    stand: { core, progress, signal },
     start: async (env = {}) => {
       const server = await TestServer.start(env, core, signal)
       servers.push(server)

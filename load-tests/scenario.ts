@@ -1,12 +1,21 @@
 /** The contract between a scenario, the runner and the report. */
 import type { Load, Volley } from './load.js'
+import type { Progress } from './progress.js'
 import type { ServerEnv, TestServer } from './server.js'
+import type { Place } from './subject.js'
 
 export interface Scenario {
   readonly name: string
   /** The one question it asks. */
   readonly question: string
+  /** Milliseconds that it may take; default 180,000. */
+  readonly within?: number
   run(context: Context): Promise<Outcome>
+}
+
+/** Where subjects run, and who is told how far they are. */
+export interface Stand extends Place {
+  readonly progress: Progress
 }
 
 /** What the runner gives to a scenario. */
@@ -15,6 +24,8 @@ export interface Context {
   readonly quick: boolean
   /** Aborts when somebody interrupts, or when the scenario's time is up. */
   readonly signal: AbortSignal
+  /** For servers that are not ours: whoever starts one stops it. */
+  readonly stand: Stand
   /** A server in its own process. The runner stops it, and takes no exit code but 0. */
   start(env?: ServerEnv): Promise<TestServer>
   /** A warm-up, then the run that counts. */

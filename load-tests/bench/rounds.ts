@@ -8,8 +8,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { median } from '../statistics.js'
 import type { Entry } from './menu.js'
-import { median } from './statistics.js'
 import type { Round } from './worker.js'
 
 const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
