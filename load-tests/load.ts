@@ -13,8 +13,8 @@ export interface Load {
   connections: number
   /** At least one a connection. */
   amount: number
-  /** The body that every answer must have, byte for byte. */
-  body: string
+  /** The body that every answer must have, byte for byte; undefined: every answer must be a 503. */
+  body: string | undefined
   /** Milliseconds one request may take; default 10000. */
   timeout?: number
 }
@@ -45,6 +45,7 @@ export async function fire(
   signal.throwIfAborted()
   const latency = new Latency()
   let answered = 0
+  let refused = 0
   const startedAt = performance.now()
   let endedAt = startedAt
 
@@ -54,18 +55,19 @@ export async function fire(
       url: load.url,
       connections: load.connections,
       amount: load.amount,
-      expectBody: load.body,
       timeout: (load.timeout ?? 10_000) / 1000,
-      bailout: ENOUGH_ERRORS,
       sampleInt: 20,
+      // What is not 2xx counts as an error of the kind that ends the run.
+      ...(load.body === undefined ? {} : { expectBody: load.body, bailout: ENOUGH_ERRORS }),
     }
     const run = autocannon(options, (error: Error | null, found) => {
       if (error) reject(error)
       else resolve(found)
     })
     signal.addEventListener('abort', () => run.stop(), { signal: listening.signal })
-    run.on('response', (_client, _status, _bytes, milliseconds) => {
+    run.on('response', (_client, status, _bytes, milliseconds) => {
       answered++
+      if (status === 503) refused++
       endedAt = performance.now()
       latency.record(milliseconds)
     })
@@ -74,11 +76,13 @@ export async function fire(
   signal.throwIfAborted()
 
   const seconds = (endedAt - startedAt) / 1000
+  // What is not 2xx does not have the wanted body either: one count holds the other.
+  const unwanted =
+    load.body === undefined ? answered - refused : Math.max(result.non2xx, result.mismatches)
   return {
     sent: result.requests.sent,
     answered,
-    // What is not 2xx does not have the wanted body either: one count holds the other.
-    errors: result.errors + Math.max(result.non2xx, result.mismatches),
+    errors: result.errors + unwanted,
     seconds,
     rate: seconds === 0 ? 0 : answered / seconds,
     ...latency.quantiles(),

@@ -7,6 +7,7 @@ import fast from './scenarios/fast.js'
 import file from './scenarios/file.js'
 import limited from './scenarios/limited.js'
 import slowFast from './scenarios/slow-fast.js'
+import versus from './scenarios/versus.js'
 
 export const scenarios: readonly Scenario[] = [
   fast,
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   file,
   aborts,
   drain,
+  versus,
 ]
