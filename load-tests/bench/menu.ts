@@ -7,6 +7,7 @@ const MODULES: readonly Module[] = [
   () => import('../../src/core/semaphore.bench.js'),
   () => import('../../src/core/waiters.bench.js'),
   () => import('../../src/plugin/plugin.bench.js'),
+  () => import('../../src/metrics/scrape.bench.js'),
 ]
 
 /** A benchmark, and the module that it is found in. */

@@ -1,144 +1,123 @@
 /**
- * The counts as Prometheus metrics, computed when scraped and never before. Label `route` is the
- * pattern of the route, so that the number of series is bounded by the routes, not by the URLs.
+ * The counts as a prom-client registry, computed when scraped and never before. It may hold other
+ * metrics too, be merged into another registry, or be aggregated over processes.
  */
-import { type Metric, Registry } from 'prom-client'
+import { type Metric, Registry, type RegistryContentType } from 'prom-client'
 import { Histogram } from '../core/histogram.js'
-import type { LimiterSnapshot } from '../core/limiter-account.js'
-import type { SnapshotSource } from './snapshot.js'
+import { expose } from './exposition.js'
+import type { Family, Labels, Series } from './families.js'
 
-type Labels = Record<string, string | number>
-
-interface Reading {
-  readonly value: number
-  readonly labels: Labels
-  /** Where a series is not named as its metric: a histogram's parts. */
-  readonly metricName?: string
+/** What prom-client has of each metric, and does not say in its types. */
+interface ReadableMetric {
+  readonly name: string
+  readonly type: string
+  get(): Promise<Reading>
+  /** Histograms only: without exemplars, as text wants them. */
+  getForPromString?(): Promise<Reading>
 }
 
-export function createRegistry(source: SnapshotSource): Registry {
-  const registry = new Registry()
-  const add = (
-    name: string,
-    type: 'counter' | 'gauge' | 'histogram',
-    help: string,
-    read: () => Reading[],
-    aggregator = 'sum',
-  ): void => {
-    const get = async () => ({ name, type, help, aggregator, values: read() })
-    // prom-client's types know its own classes only; its registry takes whatever has `get`.
-    registry.registerMetric({ name, type, help, aggregator, get, reset() {} } as unknown as Metric)
+interface Reading {
+  readonly name: string
+  readonly type: string
+}
+
+/** The method that `metrics()` calls for each, in the prototype and not in the types. */
+const textOf = (Registry.prototype as unknown as { getMetricsAsString: TextOf }).getMetricsAsString
+type TextOf = (this: Registry<RegistryContentType>, metric: unknown) => Promise<string>
+
+export class ConcurrencyRegistry<
+  T extends RegistryContentType = typeof Registry.PROMETHEUS_CONTENT_TYPE,
+> extends Registry<T> {
+  #defaults: Labels = {}
+
+  override setDefaultLabels(labels: Labels): void {
+    super.setDefaultLabels(labels)
+    this.#defaults = labels
   }
 
-  const { traffic } = source
-  const ofRoutes = (read: (route: (typeof traffic.routes)[number]) => number) => () =>
-    traffic.routes
-      .filter((route) => route.total > 0)
-      .map((route) => ({
-        value: read(route),
-        labels: { method: route.method, route: route.route },
-      }))
-  const ofLimiters = (read: (snapshot: LimiterSnapshot) => number) => () =>
-    source.limiters.map((limiter) => ({
-      value: read(limiter.snapshot()),
-      labels: { limiter: limiter.name },
-    }))
+  /**
+   * The metrics that this registry holds now, in OpenMetrics' format: a registry beside this one,
+   * because prom-client renames the counters of one whose content type is changed.
+   */
+  openMetrics(): Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE> {
+    const open = new ConcurrencyRegistry<typeof Registry.OPENMETRICS_CONTENT_TYPE>()
+    open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+    open.setDefaultLabels(this.#defaults)
+    for (const metric of this.getMetricsAsArray() as unknown as ReadableMetric[]) {
+      const view = metric instanceof FamilyMetric ? new FamilyMetric(metric.family) : viewOf(metric)
+      open.registerMetric(view as unknown as Metric)
+    }
+    return open
+  }
 
-  add(
-    'http_server_active_requests',
-    'gauge',
-    'Requests in progress.',
-    ofRoutes((route) => route.active),
-  )
-  add(
-    'http_server_active_requests_peak',
-    'gauge',
-    'The most requests that were ever in progress at once.',
-    () => [{ value: traffic.peak, labels: {} }],
-    'max',
-  )
-  add(
-    'http_server_request_duration_seconds',
-    'histogram',
-    'Time from the first hook to the end of the response, of answered requests.',
-    () =>
-      traffic.routes.flatMap(({ method, route, durations }) =>
-        [...durations].flatMap(([status, histogram]) =>
-          ofHistogram('http_server_request_duration_seconds', histogram, { method, route, status }),
-        ),
-      ),
-  )
-  add(
-    'http_server_requests_aborted_total',
-    'counter',
-    'Requests whose client left before the answer was complete.',
-    ofRoutes((route) => route.aborted),
-  )
-  add(
-    'concurrency_limit',
-    'gauge',
-    'How many may be in flight.',
-    ofLimiters((limiter) => limiter.limit),
-  )
-  add(
-    'concurrency_in_flight',
-    'gauge',
-    'How many are in flight.',
-    ofLimiters((limiter) => limiter.inFlight),
-  )
-  add(
-    'concurrency_queued',
-    'gauge',
-    'How many wait.',
-    ofLimiters((limiter) => limiter.queued),
-  )
-  add(
-    'concurrency_queue_wait_seconds',
-    'histogram',
-    'How long the admitted waited in the queue.',
-    () =>
-      source.limiters.flatMap((limiter) =>
-        ofHistogram('concurrency_queue_wait_seconds', limiter.waits, { limiter: limiter.name }),
-      ),
-  )
-  add(
-    'concurrency_admitted_total',
-    'counter',
-    'Work that was let through.',
-    ofLimiters((limiter) => limiter.admitted),
-  )
-  add('concurrency_rejected_total', 'counter', 'Work that was shed, by reason.', () =>
-    source.limiters.flatMap((limiter) =>
-      Object.entries(limiter.snapshot().rejected).map(([reason, value]) => ({
-        value,
-        labels: { limiter: limiter.name, reason },
-      })),
-    ),
-  )
-  add(
-    'nodejs_eventloop_utilization',
-    'gauge',
-    'Share of the last second that the event loop was busy, 0 to 1.',
-    () => [{ value: source.eventLoop.utilization, labels: {} }],
-    'average',
-  )
+  /** @internal */
+  protected async getMetricsAsString(metric: unknown): Promise<string> {
+    if (!(metric instanceof FamilyMetric)) return textOf.call(this, metric)
+    const open = this.contentType === Registry.OPENMETRICS_CONTENT_TYPE
+    return expose(metric.family, open, this.#defaults)
+  }
+}
+
+export function createRegistry(families: readonly Family[]): ConcurrencyRegistry {
+  const registry = new ConcurrencyRegistry()
+  for (const family of families) {
+    registry.registerMetric(new FamilyMetric(family) as unknown as Metric)
+  }
   return registry
 }
 
-function ofHistogram(name: string, histogram: Histogram, labels: Labels): Reading[] {
+/** As other registries, and cluster workers, read it. */
+class FamilyMetric implements ReadableMetric {
+  readonly family: Family
+  readonly name: string
+  readonly type: string
+  readonly help: string
+  readonly aggregator: string
+
+  constructor(family: Family) {
+    const { name, type, help, aggregator = 'sum' } = family
+    this.family = family
+    this.name = name
+    this.type = type
+    this.help = help
+    this.aggregator = aggregator
+  }
+
+  async get() {
+    const { name, type, help, aggregator } = this
+    const values = this.family.read().flatMap((series) => samplesOf(this.family.name, series))
+    return { name, type, help, aggregator, values }
+  }
+
+  /** Counts of requests are not a registry's to reset. */
+  reset(): void {}
+}
+
+function samplesOf(name: string, { labels, value }: Series): object[] {
+  if (typeof value === 'number') return [{ value, labels }]
+  const { buckets, count, sum } = value
   let cumulative = 0
-  const readings: Reading[] = Histogram.bounds.map((bound, index) => {
-    cumulative += histogram.buckets[index] as number
-    return {
-      metricName: `${name}_bucket`,
-      value: cumulative,
-      labels: { ...labels, le: bound / 1000 },
-    }
+  const below = Histogram.bounds.map((bound, index) => {
+    cumulative += buckets[index] as number
+    return { le: bound / 1000, value: cumulative }
   })
-  readings.push(
-    { metricName: `${name}_bucket`, value: histogram.count, labels: { ...labels, le: '+Inf' } },
-    { metricName: `${name}_sum`, value: histogram.sum / 1000, labels },
-    { metricName: `${name}_count`, value: histogram.count, labels },
-  )
-  return readings
+  return [
+    ...[...below, { le: '+Inf', value: count }].map(({ le, value }) => ({
+      metricName: `${name}_bucket`,
+      value,
+      labels: { ...labels, le },
+    })),
+    { metricName: `${name}_sum`, value: sum / 1000, labels },
+    { metricName: `${name}_count`, value: count, labels },
+  ]
+}
+
+function viewOf(metric: ReadableMetric): Pick<ReadableMetric, 'name' | 'type' | 'get'> {
+  const get = async (): Promise<Reading> => {
+    const reading = await (metric.getForPromString?.() ?? metric.get())
+    return reading.type === 'counter'
+      ? { ...reading, name: reading.name.replace(/_total$/, '') }
+      : reading
+  }
+  return { name: metric.name, type: metric.type, get }
 }

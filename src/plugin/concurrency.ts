@@ -1,9 +1,9 @@
 /** `app.concurrency`: the state of one registration, and what may be asked of it. */
 import type { FastifyInstance } from 'fastify'
-import type { Registry } from 'prom-client'
 import type { LimiterView } from '../core/limiter-account.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
-import { createRegistry } from '../metrics/prometheus.js'
+import { createFamilies } from '../metrics/families.js'
+import { type ConcurrencyRegistry, createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
 import { Traffic } from '../metrics/traffic.js'
 import { ActiveRequests } from './active-requests.js'
@@ -17,7 +17,7 @@ export class Concurrency implements AppConcurrency {
   readonly limiters: LimiterView[] = []
   readonly eventLoop = new EventLoopMonitor()
   readonly active: ActiveRequests
-  readonly registry: Registry = createRegistry(this)
+  readonly registry: ConcurrencyRegistry = createRegistry(createFamilies(this))
   readonly shutdown: Drain
   readonly #closeTimeout: number
 

@@ -14,8 +14,7 @@ import type { RejectFunction } from './types.js'
 interface Problem {
   readonly code: string
   readonly detail: string
-  /** As bytes, to which Fastify adds no charset: JSON has none. */
-  readonly bodies: { readonly 503: Buffer; readonly 504: Buffer }
+  readonly bodies: { readonly 503: string; readonly 504: string }
 }
 
 const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
@@ -52,7 +51,9 @@ export class Rejector {
       reply.header('connection', 'close')
     if (this.#shape === undefined) {
       reply.header('content-type', 'application/problem+json')
-      reply.send(bodies[status])
+      // Text leaves in one piece with its head. A serializer keeps Fastify from adding a charset,
+      // which JSON has none of.
+      reply.serializer(asItIs).send(bodies[status])
       return
     }
     const rejection = { code, status, reason, detail, retryAfter }
@@ -62,6 +63,10 @@ export class Rejector {
       reply.code(500).send(error)
     }
   }
+}
+
+function asItIs(body: string): string {
+  return body
 }
 
 function retryAfterOf(where: object): number {
@@ -82,8 +87,8 @@ function hasUnreadBody({ headers, raw }: FastifyRequest): boolean {
 }
 
 function problem({ code, message: detail }: Error & { code: string }): Problem {
-  const body = (status: number, title: string): Buffer =>
-    Buffer.from(JSON.stringify({ type: 'about:blank', title, status, detail, code }))
+  const body = (status: number, title: string): string =>
+    JSON.stringify({ type: 'about:blank', title, status, detail, code })
   return {
     code,
     detail,

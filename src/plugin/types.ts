@@ -1,9 +1,9 @@
 /** What the plugin adds to Fastify's own types. All declaration merging is here. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Registry } from 'prom-client'
 import type { LimiterView, RejectReason } from '../core/limiter-account.js'
 import type { QueueOptions } from '../core/limiter-options.js'
 import type { LimitAlgorithm } from '../core/limits/limit.js'
+import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
 /** When a permit returns: once the handler has settled as well, or when the response closes. */
@@ -93,8 +93,11 @@ export interface AppConcurrency {
   readonly limiters: readonly LimiterView[]
   /** True from the start of `drain`: readiness probes should fail. */
   readonly draining: boolean
-  /** This app's metrics for Prometheus; merge it with your own registry, or serve it as it is. */
-  readonly registry: Registry
+  /**
+   * This app's metrics for Prometheus: serve it as it is (a scrape of 500 routes takes some
+   * milliseconds), register your own metrics in it, or merge it into your registry.
+   */
+  readonly registry: ConcurrencyRegistry
   snapshot(): Snapshot
   /**
    * Shuts the door without losing a request: at once answers carry `Connection: close`; after

@@ -1,0 +1,51 @@
+/**
+ * A family as text, in Prometheus' format or OpenMetrics'. Written here because a scrape blocks the
+ * event loop: a histogram's lines differ in two numbers only, and prom-client builds each of them
+ * from objects, at twenty times the cost.
+ */
+import { Histogram } from '../core/histogram.js'
+import type { Family, Labels } from './families.js'
+
+/** @param labels that every series gets besides its own */
+export function expose({ name, type, help, read }: Family, open: boolean, labels: Labels): string {
+  // OpenMetrics names the family of a counter without the suffix that its samples have.
+  const family = open && type === 'counter' ? name.replace(/_total$/, '') : name
+  let text = `# HELP ${family} ${help}\n# TYPE ${family} ${type}`
+  for (const series of read()) {
+    const own = format({ ...labels, ...series.labels })
+    text +=
+      typeof series.value === 'number'
+        ? `\n${name}${own && `{${own}}`} ${series.value}`
+        : exposeHistogram(name, own, series.value)
+  }
+  return text
+}
+
+function exposeHistogram(name: string, labels: string, histogram: Histogram): string {
+  const { buckets, count, sum } = histogram
+  const bucket = `\n${name}_bucket{${labels && `${labels},`}le="`
+  const braced = labels && `{${labels}}`
+  let text = ''
+  let cumulative = 0
+  for (let index = 0; index < BOUNDS.length; index++) {
+    cumulative += buckets[index] as number
+    text += bucket + BOUNDS[index] + cumulative
+  }
+  return `${text}${bucket}+Inf"} ${count}\n${name}_sum${braced} ${sum / 1000}\n${name}_count${braced} ${count}`
+}
+
+const BOUNDS = Histogram.bounds.map((bound) => `${bound / 1000}"} `)
+
+function format(labels: Labels): string {
+  let text = ''
+  for (const name in labels) {
+    text += `${text && ','}${name}="${escapeValue(String(labels[name]))}"`
+  }
+  return text
+}
+
+function escapeValue(value: string): string {
+  return /["\\\n]/.test(value)
+    ? value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
+    : value
+}
