@@ -14,6 +14,8 @@ export interface Usage {
   readonly cpu: number
   /** Bytes of live objects on the heap and behind it. */
   readonly memory: number
+  /** Open ones. */
+  readonly connections: number
 }
 
 export type Question = 'usage' | 'live memory'
@@ -30,8 +32,10 @@ process.on('message', (question: Question) => {
   if (question === 'live memory') collectAll()
   const { user, system } = process.cpuUsage()
   const { heapUsed, external } = process.memoryUsage()
-  const usage: Usage = { cpu: (user + system) / 1e6, memory: heapUsed + external }
-  process.send?.(usage)
+  server.getConnections((_, connections) => {
+    const usage: Usage = { cpu: (user + system) / 1e6, memory: heapUsed + external, connections }
+    process.send?.(usage)
+  })
 })
 process.on('disconnect', () => process.exit())
 process.send?.((server.address() as AddressInfo).port)

@@ -41,7 +41,7 @@ export class Histogram {
     if (ms < this.#min) this.#min = ms
     if (ms > this.#max) this.#max = ms
     let bucket = 0
-    while (bucket < Histogram.bounds.length && ms > (Histogram.bounds[bucket] as number)) bucket++
+    while (bucket < BOUNDS && ms > (BOUNDS_MS[bucket] as number)) bucket++
     this.buckets[bucket] = (this.buckets[bucket] as number) + 1
     const index = fineIndex(ms)
     this.#fine[index] = (this.#fine[index] as number) + 1
@@ -79,6 +79,10 @@ export class Histogram {
     })
   }
 }
+
+/** Read once, not off the class at each step. */
+const BOUNDS_MS = Histogram.bounds
+const BOUNDS = BOUNDS_MS.length
 
 const MAX_MICROSECONDS = 2 ** 31 - 1
 const FINE_BUCKETS = 232

@@ -15,6 +15,8 @@ export class Token implements Disposable {
   readonly startTime: number
   /** How many were in flight when it began, itself included. */
   readonly inFlight: number
+  /** For whoever holds several: the one it took before this. @internal */
+  before: Token | undefined
   #owner: TokenOwner | undefined
 
   private constructor(owner: TokenOwner, startTime: number, inFlight: number) {

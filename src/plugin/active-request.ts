@@ -36,8 +36,10 @@ export class ActiveRequest implements RequestConcurrency {
   handled = false
   /** Milliseconds spent in queues. */
   waited = 0
-  /** What it holds, narrowest scope first; they end in the other direction. */
-  readonly tokens: Token[] = []
+  /** What it holds: the widest scope's, and linked behind it the narrower ones'. */
+  token: Token | undefined
+  /** How many those are. */
+  held = 0
   /** While it queues. */
   waiter: Waiter<Token> | undefined
   /** Called once it is closed and holds nothing. */
@@ -93,6 +95,12 @@ export class ActiveRequest implements RequestConcurrency {
     turnOf(this.response).then(() => {
       if (!this.closed && !this.expired) callback()
     })
+  }
+
+  take(token: Token): void {
+    token.before = this.token
+    this.token = token
+    this.held++
   }
 
   /** With `settled` the request keeps its tokens until `handlerSettled`. */
@@ -154,7 +162,9 @@ export class ActiveRequest implements RequestConcurrency {
 
   /** Every token ends, even if the limit of one of them throws at its sample. */
   private end(outcome: Outcome): void {
-    for (let token = this.tokens.pop(); token !== undefined; token = this.tokens.pop()) {
+    let { token } = this
+    this.token = undefined
+    for (this.held = 0; token !== undefined; token = token.before) {
       try {
         token.end(outcome)
       } catch (error) {

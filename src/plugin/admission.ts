@@ -11,14 +11,14 @@ export type Refusal = Exclude<RejectReason, 'aborted'>
 
 /** Takes what is free; true when that is all there is to take. The hot path: no closure, no wait. */
 export function takeFree(
-  { tokens }: ActiveRequest,
+  request: ActiveRequest,
   limiters: readonly Limiter[],
   priority: number,
 ): boolean {
-  while (tokens.length < limiters.length) {
-    const token = (limiters[tokens.length] as Limiter).take(priority)
+  while (request.held < limiters.length) {
+    const token = (limiters[request.held] as Limiter).take(priority)
     if (token === undefined) return false
-    tokens.push(token)
+    request.take(token)
   }
   return true
 }
@@ -35,7 +35,7 @@ export function waitInLine(
   admitted: () => void,
   refused: (reason: Refusal, limiter: Limiter) => void,
 ): void {
-  const limiter = limiters[request.tokens.length] as Limiter
+  const limiter = limiters[request.held] as Limiter
   const waiter = limiter.wait(priority)
   if (typeof waiter === 'string') return refuse(waiter)
   const since = performance.now()
@@ -43,7 +43,7 @@ export function waitInLine(
   waiter.promise.then(
     (token) => {
       if (left()) return token.ignore()
-      request.tokens.push(token)
+      request.take(token)
       if (takeFree(request, limiters, priority)) admitted()
       else waitInLine(request, limiters, priority, admitted, refused)
     },
