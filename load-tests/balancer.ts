@@ -24,6 +24,8 @@ export interface Balanced {
 }
 
 const POLL = 50
+/** A server that doesn't say whether it is ready is not. */
+const READY_WITHIN = 2000
 const REQUEST_WITHIN = 10_000
 
 export class Balancer {
@@ -77,7 +79,7 @@ export class Balancer {
   }
 
   async #watchHealth(): Promise<void> {
-    const client = new Client(this.#urls[0])
+    const client = new Client(this.#urls[0], { headersTimeout: READY_WITHIN })
     while (!this.#over && !this.#failedOver) {
       await sleep(POLL)
       const path = '/health/ready'

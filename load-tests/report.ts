@@ -1,4 +1,4 @@
-/** What a run found, and on which machine: one object, for the table and for `--json`. */
+/** What a run found, and on which machine: one object, for the table, `--json` and `--html`. */
 import { cpus } from 'node:os'
 import type { Result } from './runner.js'
 import type { Row } from './scenario.js'
@@ -35,4 +35,25 @@ export function describeMachine(): Machine {
 /** It had no time left while the server had: then the figures are the client's own. */
 export function isClientBound({ cpu }: Row): boolean {
   return cpu !== undefined && cpu.client >= 0.95 && cpu.server < cpu.client
+}
+
+/** Nothing vanished: a request was answered, or its client left. */
+export function isBalanced({ sent, answered, aborted = 0 }: Row): boolean {
+  return sent === answered + aborted
+}
+
+/** What has to be known to compare the figures with others. */
+export function remarks({ machine, pinning, quick }: Report): string[] {
+  const { cpu, cores, platform, node } = machine
+  return [
+    `${cpu}, ${cores} cores, ${platform}, Node ${node}; ${pinning}`,
+    `autocannon, closed loop, after a warm-up${quick ? '; --quick: too short to be quoted' : ''}`,
+  ]
+}
+
+export function verdict({ scenarios, ok }: Report): string {
+  const failed = scenarios.filter((result) => !result.ok).map(({ name }) => name)
+  if (ok) return 'Every threshold held.'
+  if (failed.length === 0) return 'Interrupted.'
+  return `A threshold failed in ${failed.join(', ')}.`
 }

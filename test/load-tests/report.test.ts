@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseCores } from '../../load-tests/pinning.js'
 import { isClientBound, type Report } from '../../load-tests/report.js'
-import type { Row } from '../../load-tests/scenario.js'
+import type { Row, Table } from '../../load-tests/scenario.js'
 import { render } from '../../load-tests/table.js'
 
 const row: Row = {
@@ -10,7 +10,7 @@ const row: Row = {
   cpu: { server: 0.7, client: 0.99 },
 }
 
-function reportOf(rows: Row[], ok = true): Report {
+function reportOf(rows: Row[], ok = true, tables: Table[] = []): Report {
   const checks = [{ name: 'a threshold', ok, detail: 'a long story '.repeat(12).trim() }]
   return {
     startedAt: '2026-01-01T00:00:00.000Z',
@@ -21,7 +21,7 @@ function reportOf(rows: Row[], ok = true): Report {
     scenarios: [
       {
         ...{ name: 'file', question: 'What?', ok, seconds: 7, rows, checks },
-        tables: [],
+        tables,
         series: [],
       },
     ],
@@ -39,6 +39,47 @@ describe('the table', () => {
 
   test('marks what was sent and never answered', () => {
     expect(render(reportOf([{ ...row, answered: 199_999 }]), false)).toContain('200,000 ≠ 199,999')
+  })
+
+  test('takes a request whose client left for accounted for', () => {
+    const plain = render(reportOf([{ ...row, answered: 150_000, aborted: 50_000 }]), false)
+    expect(plain).toMatch(/200,000 = 150,000 .*\n +\+ 50,000 aborted\n/)
+    expect(render(reportOf([{ ...row, aborted: 50_000 }]), false)).toContain('200,000 ≠ 200,000')
+  })
+
+  test('gives a label that is longer than its column a line of its own', () => {
+    const label = 'GET /a/path/that/is/longer/than/its/column, 1,000 pending'
+    expect(render(reportOf([{ ...row, label }]), false)).toMatch(
+      new RegExp(`^  ${label}\\n +1,000 `, 'm'),
+    )
+  })
+
+  test('shows tables of a scenario without rows, first column left, others right', () => {
+    const table: Table = {
+      head: ['', 'rate/s'],
+      rows: [
+        ['bare', '10'],
+        ['plugin', '9'],
+      ],
+      note: 'ratios of medians',
+    }
+    const plain = render(reportOf([], true, [table]), false)
+    expect(plain).toContain(
+      ['What? (7 s)', '            rate/s', '  bare          10', '  plugin         9', ''].join(
+        '\n',
+      ),
+    )
+    expect(plain).toContain('\n  ratios of medians\n')
+    expect(plain).not.toContain('conns')
+  })
+
+  test('wraps what is too wide in a table, and cuts nothing', () => {
+    const words = Array.from({ length: 40 }, (_, n) => `word${n}`)
+    const table: Table = { head: ['', 'a', 'b'], rows: [[words.join(' '), '1', words.join(' ')]] }
+    const plain = render(reportOf([], true, [table]), false)
+    expect(Math.max(...plain.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+    for (const word of words) expect(plain.split(word).length, word).toBeGreaterThanOrEqual(3)
+    expect(plain).not.toContain('…')
   })
 
   test('stays within 100 columns, whatever it has to say, and has no colours unless asked', () => {
