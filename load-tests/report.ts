@@ -47,7 +47,7 @@ export function remarks({ machine, pinning, quick }: Report): string[] {
   const { cpu, cores, platform, node } = machine
   return [
     `${cpu}, ${cores} cores, ${platform}, Node ${node}; ${pinning}`,
-    `autocannon, closed loop, after a warm-up${quick ? '; --quick: too short to be quoted' : ''}`,
+    ...(quick ? ['--quick: too short to be quoted'] : []),
   ]
 }
 

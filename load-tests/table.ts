@@ -2,7 +2,7 @@
 import { styleText } from 'node:util'
 import Grid from 'cli-table3'
 import { count, milliseconds, percent } from './format.js'
-import { isClientBound, type Report } from './report.js'
+import { isBalanced, isClientBound, type Report, remarks, verdict } from './report.js'
 import type { Result } from './runner.js'
 import type { Check, Row, Table } from './scenario.js'
 
@@ -24,7 +24,7 @@ export function render(report: Report, colors: boolean): string {
     rule,
     ...remarks(report).map((line) => paint('dim', line)),
     ...bottlenecks(report.scenarios).map((line) => paint('yellow', line)),
-    verdict(report, paint),
+    paint(report.ok ? 'green' : 'red', verdict(report)),
     '',
   ].join('\n')
 }
@@ -50,46 +50,64 @@ export function tableOf(rows: readonly Row[]): Table {
       aborts ? 'sent = answered + aborted' : 'sent = answered',
       ...(busy ? ['srv/cli CPU'] : []),
     ],
-    rows: rows.map(({ label, connections, rate, p50, p99, errors, cpu, ...row }) => [
-      label,
-      count(connections),
-      count(Math.round(rate)),
-      milliseconds(p50),
-      milliseconds(p99),
-      count(errors),
+    rows: rows.map((row) => [
+      row.label,
+      ...[row.connections, Math.round(row.rate)].map(count),
+      ...[row.p50, row.p99].map(milliseconds),
+      count(row.errors),
       balance(row),
-      ...(busy ? [cpu ? `${Math.round(cpu.server * 100)}/${percent(cpu.client)}` : ''] : []),
+      ...(busy ? [processors(row)] : []),
     ]),
   }
 }
 
-function balance({ sent, answered, aborted }: Pick<Row, 'sent' | 'answered' | 'aborted'>): string {
-  const sign = sent === answered + (aborted ?? 0) ? '=' : '≠'
-  const rest = aborted === undefined ? '' : ` + ${count(aborted)}`
-  return `${count(sent)} ${sign} ${count(answered)}${rest}`
+function processors({ cpu }: Row): string {
+  return cpu === undefined ? '' : `${Math.round(cpu.server * 100)}/${percent(cpu.client)}`
 }
 
-/** The first column gets what the others leave, and wraps. */
+function balance(row: Row): string {
+  const { sent, answered, aborted } = row
+  const rest = aborted === undefined ? '' : ` + ${count(aborted)}`
+  return `${count(sent)} ${isBalanced(row) ? '=' : '≠'} ${count(answered)}${rest}`
+}
+
+/** A first cell that is longer than its column has a line of its own: nothing is cut. */
 function grid({ head, rows }: Table, paint: Paint): string {
-  const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  const others = widths.slice(1).reduce((sum, width) => sum + GAP.length + width, 0)
-  const first = Math.min(widths[0] ?? 0, Math.max(NARROWEST, WIDTH - INDENT - others))
+  const widths = widthsOf([head, ...rows])
   const lines = new Grid({
     head: head.map((cell) => paint('dim', cell)),
-    colWidths: [first, ...widths.slice(1)],
+    colWidths: widths,
     colAligns: head.map((_, index) => (index === 0 ? 'left' : 'right')),
     wordWrap: true,
     chars: NO_LINES,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  for (const row of rows) lines.push(row.map((cell) => markWrong(cell, paint)))
+  for (const [name = '', ...cells] of rows) {
+    const fits = name.length <= (widths[0] ?? 0)
+    if (!fits) lines.push([{ content: name, colSpan: head.length }])
+    lines.push([fits ? name : '', ...cells.map((cell) => markWrong(cell, paint))])
+  }
   return lines
     .toString()
     .split('\n')
     .map((line) => ' '.repeat(INDENT) + line.trimEnd())
     .join('\n')
+}
+
+/** As wide as their cells; where the page is not, the widest gives way, the first before others. */
+function widthsOf(lines: readonly (readonly string[])[]): number[] {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(1, ...lines.map((line) => line[column]?.length ?? 0)),
+  )
+  const room = WIDTH - INDENT - (widths.length - 1) * GAP.length
+  const excess = (): number => widths.reduce((sum, width) => sum + width, -room)
+  const first = widths[0] ?? 0
+  widths[0] = Math.min(first, Math.max(NARROWEST, first - excess()))
+  while (excess() > 0) {
+    const widest = widths.indexOf(Math.max(...widths))
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+  return widths
 }
 
 function markWrong(cell: string, paint: Paint): string {
@@ -120,25 +138,10 @@ function wrap(text: string, indent: string): string {
   return [...lines, line].join('\n')
 }
 
-function remarks({ machine, pinning, quick }: Report): string[] {
-  const { cpu, cores, platform, node } = machine
-  return [
-    `${cpu}, ${cores} cores, ${platform}, Node ${node}; ${pinning}`,
-    ...(quick ? ['--quick: too short to be quoted'] : []),
-  ]
-}
-
 function bottlenecks(results: readonly Result[]): string[] {
   return results
     .flatMap(({ rows }) => rows.filter(isClientBound))
     .map(({ label }) => `The client was the bottleneck of ${label}: the server can do more.`)
-}
-
-function verdict({ scenarios, ok }: Report, paint: Paint): string {
-  const failed = scenarios.filter((result) => !result.ok).map(({ name }) => name)
-  if (ok) return paint('green', 'Every threshold held.')
-  if (failed.length === 0) return paint('red', 'Interrupted.')
-  return paint('red', `A threshold failed in ${failed.join(', ')}.`)
 }
 
 const GAP = '  '
