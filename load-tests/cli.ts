@@ -1,6 +1,7 @@
 /** The command line: what it takes, what it prints, and its exit codes. */
 import { open, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { renderPage } from './html/page.js'
 import { type Pinning, pinClient } from './pinning.js'
 import { Progress } from './progress.js'
 import { describeMachine, type Report } from './report.js'
@@ -29,7 +30,7 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
   }
   const parsed = parse(args)
   if (typeof parsed === 'string') return refuse(parsed)
-  const { names, quick, json, help } = parsed
+  const { names, quick, json, html, help } = parsed
   if (help || (names.length === 0 && args.length === 0)) {
     stdout.write(usage(scenarios))
     return 0
@@ -37,10 +38,10 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
   if (names.length === 0) return refuse('which scenario?')
   const unknown = names.filter((name) => scenarios.every((scenario) => scenario.name !== name))
   if (unknown.length > 0) return refuse(`unknown scenario: ${unknown.join(', ')}`)
-  if (json !== undefined) {
+  for (const [option, file] of Object.entries({ json, html })) {
     // Found out now, not after minutes of load.
-    const problem = await open(json, 'a').then((file) => file.close(), String)
-    if (problem !== undefined) return refuse(`--json: ${problem}`)
+    const problem = file && (await open(file, 'a').then((opened) => opened.close(), String))
+    if (problem) return refuse(`--${option}: ${problem}`)
   }
 
   const startedAt = new Date().toISOString()
@@ -59,6 +60,7 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
   if (results.length > 0) stdout.write(render(report, wantsColors(stdout)))
   if (signal.aborted) return 130
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
+  if (html !== undefined) await writeFile(html, renderPage(report))
   return report.ok ? 0 : 1
 }
 
@@ -66,6 +68,7 @@ interface Arguments {
   names: string[]
   quick: boolean
   json: string | undefined
+  html: string | undefined
   help: boolean
 }
 
@@ -78,10 +81,12 @@ function parse(args: string[]): Arguments | string {
       options: {
         quick: { type: 'boolean', default: false },
         json: { type: 'string' },
+        html: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
-    return { names: positionals, quick: values.quick, json: values.json, help: values.help }
+    const { quick, json, html, help } = values
+    return { names: positionals, quick, json, html, help }
   } catch (error) {
     return (error as Error).message
   }
@@ -98,7 +103,8 @@ ${scenarios.map(({ name, question }) => `  ${name.padEnd(width)}  ${question}`).
 
 Options:
   --quick      a second or two a scenario: counts are held to the same thresholds, times to looser
-  --json FILE  also writes the report to FILE
+  --json FILE  also writes the figures to FILE
+  --html FILE  also writes a page with charts to FILE, which opens without a network
   -h, --help   this text
 
 Exit code: 0 when every threshold held, 1 when one failed, 2 for bad usage, 130 when interrupted.

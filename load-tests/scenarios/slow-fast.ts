@@ -55,7 +55,7 @@ const slowFast: Scenario = {
         {
           name: `${count(pending)} /slow were pending from the first to the last /fast`,
           ok: all.every((one) => one.pending === pending && one.connected >= pending),
-          detail: all.map((one) => `${count(one.pending)} of ${count(one.connected)}`).join(', '),
+          detail: `at least ${count(Math.min(...all.map((one) => one.pending)))} in ${all.length} runs`,
         },
         everyAnswer(all),
         ...(quick
