@@ -46,7 +46,7 @@ export async function fire(
   const latency = new Latency()
   let answered = 0
   let refused = 0
-  const startedAt = performance.now()
+  let startedAt = performance.now()
   let endedAt = startedAt
 
   const listening = new AbortController()
@@ -66,9 +66,11 @@ export async function fire(
     })
     signal.addEventListener('abort', () => run.stop(), { signal: listening.signal })
     run.on('response', (_client, status, _bytes, milliseconds) => {
+      endedAt = performance.now()
+      // Connecting is no part of it.
+      if (answered === 0) startedAt = endedAt - milliseconds
       answered++
       if (status === 503) refused++
-      endedAt = performance.now()
       latency.record(milliseconds)
     })
     onStart?.(() => answered)

@@ -6,6 +6,7 @@ import drain from './scenarios/drain.js'
 import fast from './scenarios/fast.js'
 import file from './scenarios/file.js'
 import limited from './scenarios/limited.js'
+import overload from './scenarios/overload.js'
 import slowFast from './scenarios/slow-fast.js'
 import versus from './scenarios/versus.js'
 
@@ -17,5 +18,6 @@ export const scenarios: readonly Scenario[] = [
   file,
   aborts,
   drain,
+  overload,
   versus,
 ]

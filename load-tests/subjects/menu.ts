@@ -11,4 +11,10 @@ export const subjects: Readonly<Record<string, Build>> = {
   'under-pressure + fastify-metrics': async () => (await import('./fast.js')).peers(),
   'bare refusal': async () => (await import('./fast.js')).bareRefusal(),
   'plugin full': async () => (await import('./fast.js')).full(),
+  'cpu, bare Fastify': async () => (await import('./overload.js')).bare('cpu'),
+  'cpu, under-pressure': async () => (await import('./overload.js')).pressed('cpu'),
+  'cpu, fixed limit': async () => (await import('./overload.js')).limited('cpu'),
+  'io, bare Fastify': async () => (await import('./overload.js')).bare('io'),
+  'io, under-pressure': async () => (await import('./overload.js')).pressed('io'),
+  'io, fixed limit': async () => (await import('./overload.js')).limited('io'),
 }

@@ -9,9 +9,10 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Report } from '../../load-tests/report.js'
+import { scenarios } from '../../load-tests/scenarios.js'
 
 const RUNNER = fileURLToPath(new URL('../../load-tests/run.ts', import.meta.url))
-const NAMES = ['fast', 'slow-fast', 'counter', 'limited', 'file', 'aborts', 'drain']
+const NAMES = scenarios.map(({ name }) => name)
 
 let started: ChildProcess[] = []
 
@@ -45,7 +46,7 @@ describe('a quick run of all scenarios', () => {
     output = await text(child.stdout)
     ;[code] = await exited
     report = JSON.parse(await readFile(file, 'utf8'))
-  }, 120_000)
+  }, 180_000)
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 

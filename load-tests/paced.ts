@@ -1,0 +1,204 @@
+/**
+ * Open loop: requests are sent when they are due, whatever became of those before, as a crowd does
+ * that knows nothing of one another. Each has a deadline from when it was due, not from when it was
+ * sent, so that a client that falls behind counts as slowness and not as a pause. At its deadline it
+ * hangs up, as people do. Part of the requests come over new connections, since a busy server keeps
+ * newcomers waiting in a queue that nobody sees; the others never wait for a connection behind one
+ * another.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'undici'
+import { Latency, type Quantiles } from './latency.js'
+import { mulberry32, poisson } from './schedule.js'
+
+export interface PacedLoad {
+  readonly url: string
+  readonly path: string
+  /** Requests a second. */
+  readonly rate: number
+  readonly seconds: number
+  /** Seconds at the beginning that are not counted. */
+  readonly warmUp: number
+  /** Milliseconds. */
+  readonly deadline: number
+  /** Of the requests, in [0, 1]: those that come over a connection of their own. */
+  readonly newcomers: number
+  readonly seed: number
+}
+
+/** All of them within the deadline, but the last. */
+export interface Counts {
+  readonly due: number
+  /** A 200. */
+  readonly answered: number
+  /** A 503. */
+  readonly refused: number
+  /** Another status, or no connection. */
+  readonly failed: number
+  /** Neither an answer nor a refusal when the deadline came. */
+  readonly hanging: number
+}
+
+export interface Paced {
+  readonly seconds: number
+  readonly all: Counts
+  readonly newcomers: Counts
+  /** Of the answered and of the refused, from when they were due. */
+  readonly latency: Quantiles
+  readonly refusals: Quantiles
+  /** How far behind its schedule the client sent: above some milliseconds it was the bottleneck. */
+  readonly behind: Quantiles
+}
+
+type Outcome = Exclude<keyof Counts, 'due'>
+type Tally = { -readonly [key in keyof Counts]: number }
+
+interface Flight {
+  readonly due: number
+  readonly client: Client
+  readonly newcomer: boolean
+  readonly counted: boolean
+  settled: boolean
+}
+
+/** More connections than this at once and the machine is measured, not the server. */
+const MOST_CONNECTIONS = 8000
+/** How often deadlines are looked after, in milliseconds. */
+const SWEEP = 5
+
+export async function pace(load: PacedLoad, signal: AbortSignal): Promise<Paced> {
+  const crowd = new Crowd(load)
+  try {
+    await crowd.run(signal)
+    return crowd.result()
+  } finally {
+    await crowd.end()
+  }
+}
+
+class Crowd {
+  readonly #load: PacedLoad
+  readonly #random: () => number
+  readonly #idle: Client[] = []
+  readonly #clients = new Set<Client>()
+  /** In the order of their deadlines. */
+  readonly #flights: Flight[] = []
+  readonly #all = tally()
+  readonly #newcomers = tally()
+  readonly #answered = new Latency()
+  readonly #refused = new Latency()
+  readonly #behind = new Latency()
+
+  constructor(load: PacedLoad) {
+    this.#load = load
+    this.#random = mulberry32(load.seed + 1)
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { rate, seconds, warmUp, seed } = this.#load
+    const schedule = poisson(rate, seconds, seed)
+    const startedAt = performance.now()
+    let swept = startedAt
+    for (let next = 0; next < schedule.length || this.#flights.length > 0; ) {
+      signal.throwIfAborted()
+      const now = performance.now()
+      while (next < schedule.length && startedAt + (schedule[next] as number) <= now) {
+        const at = schedule[next++] as number
+        this.#send(startedAt + at, at >= warmUp * 1000)
+      }
+      if (now - swept >= SWEEP) {
+        this.#sweep(now)
+        swept = now
+      }
+      const wait = next < schedule.length ? startedAt + (schedule[next] as number) - now : SWEEP
+      await sleep(Math.min(Math.max(wait, 0), SWEEP))
+    }
+  }
+
+  result(): Paced {
+    const { seconds, warmUp } = this.#load
+    return {
+      seconds: seconds - warmUp,
+      all: this.#all,
+      newcomers: this.#newcomers,
+      latency: this.#answered.quantiles(),
+      refusals: this.#refused.quantiles(),
+      behind: this.#behind.quantiles(),
+    }
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.#clients].map((client) => client.destroy()))
+  }
+
+  #send(due: number, counted: boolean): void {
+    const newcomer = this.#random() < this.#load.newcomers
+    const client = (newcomer ? undefined : this.#idle.pop()) ?? this.#connect()
+    const flight: Flight = { due, client, newcomer, counted, settled: false }
+    this.#flights.push(flight)
+    if (counted) {
+      this.#behind.record(performance.now() - due)
+      this.#count(flight, 'due')
+    }
+    client.request({ method: 'GET', path: this.#load.path }).then(
+      async ({ statusCode, body }) => {
+        await body.dump()
+        this.#settle(flight, outcomeOf(statusCode))
+      },
+      () => this.#settle(flight, 'failed'),
+    )
+  }
+
+  #connect(): Client {
+    if (this.#clients.size >= MOST_CONNECTIONS) {
+      throw new Error(`more than ${MOST_CONNECTIONS} connections at once`)
+    }
+    // Deadlines are swept here: undici's own timers are coarse.
+    const client = new Client(this.#load.url, { headersTimeout: 0, bodyTimeout: 0 })
+    this.#clients.add(client)
+    return client
+  }
+
+  #settle(flight: Flight, outcome: Outcome): void {
+    if (flight.settled) return
+    flight.settled = true
+    const { client, due, newcomer, counted } = flight
+    if (newcomer || outcome === 'failed' || outcome === 'hanging') this.#drop(client)
+    else this.#idle.push(client)
+    if (!counted) return
+    this.#count(flight, outcome)
+    const took = performance.now() - due
+    if (outcome === 'answered') this.#answered.record(took)
+    if (outcome === 'refused') this.#refused.record(took)
+  }
+
+  #sweep(now: number): void {
+    const { deadline } = this.#load
+    let past = 0
+    for (const flight of this.#flights) {
+      if (!flight.settled && now - flight.due < deadline) break
+      this.#settle(flight, 'hanging')
+      past++
+    }
+    this.#flights.splice(0, past)
+  }
+
+  #drop(client: Client): void {
+    this.#clients.delete(client)
+    client.destroy().catch(() => {})
+  }
+
+  #count({ newcomer }: Flight, key: keyof Counts): void {
+    this.#all[key]++
+    if (newcomer) this.#newcomers[key]++
+  }
+}
+
+function outcomeOf(status: number): Outcome {
+  if (status === 200) return 'answered'
+  return status === 503 ? 'refused' : 'failed'
+}
+
+function tally(): Tally {
+  return { due: 0, answered: 0, refused: 0, failed: 0, hanging: 0 }
+}

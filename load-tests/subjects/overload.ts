@@ -1,0 +1,52 @@
+/**
+ * `GET /work` as services have it, by what stands before it: CPU-bound it keeps the loop busy for 5
+ * ms (capacity 200 a second less what HTTP takes), I/O-bound it waits for a downstream of 20 slots of
+ * 50 ms (400 a second) that thrashes beyond them.
+ */
+import type { Server } from 'node:http'
+import underPressure from '@fastify/under-pressure'
+import fastify, { type FastifyInstance } from 'fastify'
+import sluice from '../../src/index.js'
+import { compute, Downstream } from './downstream.js'
+
+export type Workload = 'cpu' | 'io'
+
+/** Seen by nobody but the server: what one request keeps busy, in milliseconds. */
+const BUSY = 5
+const SLOTS = 20
+const WAIT = 50
+
+export async function bare(workload: Workload): Promise<Server> {
+  return serve(fastify(), workload)
+}
+
+/** Thresholds of its documentation, and those for the loop that suit a deadline of a second. */
+export async function pressed(workload: Workload): Promise<Server> {
+  const app = fastify()
+  await app.register(underPressure, {
+    maxEventLoopDelay: 100,
+    maxEventLoopUtilization: 0.98,
+    sampleInterval: 100,
+  })
+  return serve(app, workload)
+}
+
+/** Somebody measured what the service can do at once, and wrote it down. */
+export async function limited(workload: Workload): Promise<Server> {
+  const app = fastify()
+  const limit = workload === 'cpu' ? 2 : SLOTS
+  await app.register(sluice, { limit, queue: { size: 50, timeout: 400 } })
+  return serve(app, workload)
+}
+
+async function serve(app: FastifyInstance, workload: Workload): Promise<Server> {
+  const downstream = new Downstream(SLOTS, WAIT)
+  app.get('/work', async () => {
+    if (workload === 'cpu') compute(BUSY)
+    else await downstream.work()
+    return 'done'
+  })
+  app.get('/health/live', { logLevel: 'silent' }, async () => 'live')
+  await app.ready()
+  return app.server
+}
