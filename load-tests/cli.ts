@@ -39,9 +39,10 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
   const unknown = names.filter((name) => scenarios.every((scenario) => scenario.name !== name))
   if (unknown.length > 0) return refuse(`unknown scenario: ${unknown.join(', ')}`)
   for (const [option, file] of Object.entries({ json, html })) {
+    if (file === undefined) continue
     // Found out now, not after minutes of load.
-    const problem = file && (await open(file, 'a').then((opened) => opened.close(), String))
-    if (problem) return refuse(`--${option}: ${problem}`)
+    const problem = await open(file, 'a').then((opened) => opened.close(), String)
+    if (problem !== undefined) return refuse(`--${option}: ${problem}`)
   }
 
   const startedAt = new Date().toISOString()

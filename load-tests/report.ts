@@ -51,6 +51,13 @@ export function remarks({ machine, pinning, quick }: Report): string[] {
   ]
 }
 
+/** Whose figures say little about the server. */
+export function bottlenecks({ scenarios }: Report): string[] {
+  return scenarios
+    .flatMap(({ rows }) => rows.filter(isClientBound))
+    .map(({ label }) => `The client was the bottleneck of ${label}: the server can do more.`)
+}
+
 export function verdict({ scenarios, ok }: Report): string {
   const failed = scenarios.filter((result) => !result.ok).map(({ name }) => name)
   if (ok) return 'Every threshold held.'

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util'
 import Grid from 'cli-table3'
 import { count, milliseconds, percent } from './format.js'
-import { isBalanced, isClientBound, type Report, remarks, verdict } from './report.js'
+import { bottlenecks, isBalanced, type Report, remarks, verdict } from './report.js'
 import type { Result } from './runner.js'
 import type { Check, Row, Table } from './scenario.js'
 
@@ -23,7 +23,7 @@ export function render(report: Report, colors: boolean): string {
     ...report.scenarios.flatMap((result) => [rule, ...scenario(result, paint)]),
     rule,
     ...remarks(report).map((line) => paint('dim', line)),
-    ...bottlenecks(report.scenarios).map((line) => paint('yellow', line)),
+    ...bottlenecks(report).map((line) => paint('yellow', line)),
     paint(report.ok ? 'green' : 'red', verdict(report)),
     '',
   ].join('\n')
@@ -136,12 +136,6 @@ function wrap(text: string, indent: string): string {
     } else line = line === '' ? word : `${line} ${word}`
   }
   return [...lines, line].join('\n')
-}
-
-function bottlenecks(results: readonly Result[]): string[] {
-  return results
-    .flatMap(({ rows }) => rows.filter(isClientBound))
-    .map(({ label }) => `The client was the bottleneck of ${label}: the server can do more.`)
 }
 
 const GAP = '  '

@@ -1,11 +1,13 @@
 /** The report as one page that opens without a network: figures, checks and charts. */
-import { type Report, remarks, verdict } from '../report.js'
+import { bottlenecks, type Report, remarks, verdict } from '../report.js'
 import type { Result } from '../runner.js'
-import type { Check, Series, Table } from '../scenario.js'
+import type { Check, Table } from '../scenario.js'
 import { tableOf } from '../table.js'
-import { latencyChart, rateChart, timeChart } from './charts.js'
+import { latencyChart } from './latency-chart.js'
 import { escapeMarkup } from './markup.js'
+import { rateChart } from './rate-chart.js'
 import { style } from './style.js'
+import { timeCharts } from './time-chart.js'
 
 export function renderPage(report: Report): string {
   const { startedAt, ok, scenarios } = report
@@ -20,7 +22,10 @@ export function renderPage(report: Report): string {
 <body>
 <h1>Load tests</h1>
 <p>${[...remarks(report), startedAt].map(escapeMarkup).join('<br>')}</p>
-<p class="verdict ${ok ? 'good' : 'bad'}">${verdict(report)}</p>
+<p class="verdict ${ok ? 'good' : 'bad'}">${escapeMarkup(verdict(report))}</p>
+${bottlenecks(report)
+  .map((line) => `<p class="warning">${escapeMarkup(line)}</p>`)
+  .join('\n')}
 ${scenarios.map(scenario).join('\n')}
 </body>
 </html>
@@ -31,18 +36,18 @@ function scenario({ name, question, seconds, rows, tables, checks, series }: Res
   return `<section>
 <h2>${escapeMarkup(name)}</h2>
 <p>${escapeMarkup(question)} (${Math.round(seconds)} s)</p>
-<ul class="checks">${checks.map(checkItem).join('')}</ul>
 ${rows.length === 0 ? '' : grid(tableOf(rows))}
 ${tables.map(grid).join('\n')}
+<ul class="checks">${checks.map(checkItem).join('')}</ul>
 ${latencyChart(rows)}
 ${rateChart(rows)}
-${[...byUnit(series)].map(([unit, all]) => timeChart(unit, all)).join('\n')}
+${timeCharts(series).join('\n')}
 </section>`
 }
 
 function checkItem({ ok, name, detail }: Check): string {
   const mark = ok ? '<b class="good">✓</b>' : '<b class="bad">✗</b>'
-  return `<li>${mark} ${escapeMarkup(name)} <small>${escapeMarkup(detail)}</small></li>`
+  return `<li>${mark} ${escapeMarkup(name)}: <small>${escapeMarkup(detail)}</small></li>`
 }
 
 function grid({ head, rows, note }: Table): string {
@@ -52,10 +57,4 @@ function grid({ head, rows, note }: Table): string {
   return `<div class="wide"><table><thead>${line('th', head)}</thead><tbody>${body}</tbody></table></div>${
     note === undefined ? '' : `<p class="note">${escapeMarkup(note)}</p>`
   }`
-}
-
-function byUnit(series: readonly Series[]): Map<string, Series[]> {
-  const units = new Map<string, Series[]>()
-  for (const one of series) units.set(one.unit, [...(units.get(one.unit) ?? []), one])
-  return units
 }

@@ -1,6 +1,10 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { main } from '../../load-tests/cli.js'
+import type { Report } from '../../load-tests/report.js'
 import type { Scenario } from '../../load-tests/scenario.js'
 import { scenarios as menu } from '../../load-tests/scenarios.js'
 
@@ -46,13 +50,37 @@ describe('bad usage exits with 2, says what is wrong, names the scenarios, and r
     [['--quick'], 'which scenario?'],
     [['--fast'], "Unknown option '--fast'"],
     [['--json'], "'--json <value>' argument missing"],
-    [['good', '--json', '/no/such/folder/report.json'], 'ENOENT'],
+    [['good', '--json', '/no/such/folder/report.json'], '--json: Error: ENOENT'],
+    [['--html'], "'--html <value>' argument missing"],
+    [['good', '--html', '/no/such/folder/report.html'], '--html: Error: ENOENT'],
+    [['good', '--html', ''], '--html: Error: ENOENT'],
   ] as const)('%j', async ([args, problem]) => {
     const { code, stdout, stderr } = await run([...args], [good, bad])
     expect(code).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toContain(problem)
     expect(stderr).toMatch(/^ {2}good +good\?$/m)
+  })
+})
+
+describe('the report in files', () => {
+  let folder: string
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'load-cli-'))
+  })
+  afterEach(() => rm(folder, { recursive: true, force: true }))
+
+  test('--json and --html write all scenarios that ran, also when a threshold failed', async () => {
+    const [json, html] = [join(folder, 'report.json'), join(folder, 'report.html')]
+    const { code } = await run(['good', 'bad', '--json', json, '--html', html], [good, bad])
+    expect(code).toBe(1)
+    const { scenarios } = JSON.parse(await readFile(json, 'utf8')) as Report
+    expect(scenarios.map(({ name }) => name)).toEqual(['good', 'bad'])
+    const page = await readFile(html, 'utf8')
+    expect(page).toMatch(/^<!doctype html>/)
+    expect(page).toContain('<h2>good</h2>')
+    expect(page).toContain('<h2>bad</h2>')
   })
 })
 
