@@ -23,6 +23,7 @@ table { border-collapse: collapse; width: 100%; margin: 1rem 0 .5rem; font-varia
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap }
 th { color: var(--soft); font-weight: 500 }
 th:first-child, td:first-child { text-align: left; padding-left: 0 }
+td:first-child { white-space: normal; min-width: 11rem }
 .note { font-size: .875rem }
 .checks { list-style: none; padding: 0; margin: 1rem 0 }
 .checks li { white-space: pre-line; padding-left: 1.15rem; text-indent: -1.15rem; margin: .25rem 0; overflow-wrap: anywhere }
