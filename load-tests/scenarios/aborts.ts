@@ -6,7 +6,7 @@ import type { Snapshot } from '../../src/index.js'
 import { count } from '../format.js'
 import type { Check, Row, Scenario } from '../scenario.js'
 import { limiterSeries } from '../series.js'
-import type { TestServer } from '../server.js'
+import { activeOn, type TestServer } from '../server.js'
 import { ask, type Patience, storm } from '../storm.js'
 
 const LIMIT = 20
@@ -155,9 +155,10 @@ async function holdsAll(
   const asked = Promise.all(Array.from({ length: limit }, () => ask(port, path, signal)))
   // Awaited below, unless something fails before.
   asked.catch(() => {})
-  const inFlight = ({ limiters }: Snapshot): number =>
-    limiters.find(({ name }) => name === limiter)?.inFlight ?? 0
-  const held = inFlight(await server.until((now) => inFlight(now) >= limit, 1000))
+  const now = await server.until((snapshot) => activeOn(snapshot, path) >= limit, 1000)
+  const { inFlight = 0, queued = 0 } = now.limiters.find(({ name }) => name === limiter) ?? {}
+  // A leaked permit is in flight too: whoever finds it taken waits.
+  const held = Math.min(activeOn(now, path), inFlight) - queued
   const refused = (await asked).filter((status) => status !== 200).length
   return {
     ok: held === limit && refused === 0,
