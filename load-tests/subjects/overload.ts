@@ -39,6 +39,17 @@ export async function limited(workload: Workload): Promise<Server> {
   return serve(app, workload)
 }
 
+/** Nobody had to measure anything. */
+export async function pressure(workload: Workload): Promise<Server> {
+  const app = fastify()
+  const limit = workload === 'cpu' ? undefined : SLOTS
+  await app.register(sluice, {
+    pressure: true,
+    ...(limit && { limit, queue: { size: 50, timeout: 400 } }),
+  })
+  return serve(app, workload)
+}
+
 async function serve(app: FastifyInstance, workload: Workload): Promise<Server> {
   const downstream = new Downstream(SLOTS, WAIT)
   app.get('/work', async () => {

@@ -3,7 +3,7 @@ import { Histogram } from './histogram.js'
 import type { CancelReason } from './waiter.js'
 
 /** Why work was shed. */
-export type RejectReason = CancelReason | 'pressure'
+export type RejectReason = CancelReason
 
 export interface LimiterSnapshot {
   readonly name: string

@@ -8,7 +8,13 @@ import { QueueTimeoutError } from './errors.js'
 import type { Level } from './wait-queue.js'
 
 /** Why a waiter left without a grant. */
-export type CancelReason = 'queue_full' | 'queue_timeout' | 'deadline' | 'closed' | 'aborted'
+export type CancelReason =
+  | 'queue_full'
+  | 'queue_timeout'
+  | 'deadline'
+  | 'pressure'
+  | 'closed'
+  | 'aborted'
 
 export interface WaiterOwner<T> {
   /** Takes the waiter out of the queue. */

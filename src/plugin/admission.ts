@@ -2,21 +2,32 @@
  * Takes a request through its limiters one after the other, narrowest first and the app's last, so
  * that nobody holds a wide token while it waits for a narrow one.
  */
-import type { Limiter } from '../core/limiter.js'
 import type { RejectReason } from '../core/limiter-account.js'
+import type { Token } from '../core/token.js'
+import type { CancelReason, Waiter } from '../core/waiter.js'
 import type { ActiveRequest } from './active-request.js'
 
 /** Nobody is there to be told of an abort. */
 export type Refusal = Exclude<RejectReason, 'aborted'>
 
+/** A limiter, as a request passes it. */
+export interface Admitting {
+  /** A token if one is free now. */
+  take(priority: number): Token | undefined
+  /** Where `take` gave nothing: a place in the queue, or why there is none. */
+  wait(priority: number): Waiter<Token> | CancelReason
+  /** Takes note of a rejection that was decided elsewhere. */
+  countRejected(reason: RejectReason): void
+}
+
 /** Takes what is free; true when that is all there is to take. The hot path: no closure, no wait. */
 export function takeFree(
   request: ActiveRequest,
-  limiters: readonly Limiter[],
+  limiters: readonly Admitting[],
   priority: number,
 ): boolean {
   while (request.held < limiters.length) {
-    const token = (limiters[request.held] as Limiter).take(priority)
+    const token = (limiters[request.held] as Admitting).take(priority)
     if (token === undefined) return false
     request.take(token)
   }
@@ -30,12 +41,12 @@ export function takeFree(
  */
 export function waitInLine(
   request: ActiveRequest,
-  limiters: readonly Limiter[],
+  limiters: readonly Admitting[],
   priority: number,
   admitted: () => void,
-  refused: (reason: Refusal, limiter: Limiter) => void,
+  refused: (reason: Refusal, limiter: Admitting) => void,
 ): void {
-  const limiter = limiters[request.held] as Limiter
+  const limiter = limiters[request.held] as Admitting
   const waiter = limiter.wait(priority)
   if (typeof waiter === 'string') return refuse(waiter)
   const since = performance.now()

@@ -1,6 +1,7 @@
 /** `app.concurrency`: the state of one registration, and what may be asked of it. */
 import type { FastifyInstance } from 'fastify'
 import type { LimiterView } from '../core/limiter-account.js'
+import type { LoopLimiter } from '../core/loop-limiter.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
 import { createFamilies } from '../metrics/families.js'
 import { type ConcurrencyRegistry, createRegistry } from '../metrics/prometheus.js'
@@ -9,6 +10,7 @@ import { Traffic } from '../metrics/traffic.js'
 import { ActiveRequests } from './active-requests.js'
 import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
+import { createPressure } from './pressure.js'
 import type { AppConcurrency, DrainOptions } from './types.js'
 
 export class Concurrency implements AppConcurrency {
@@ -19,14 +21,22 @@ export class Concurrency implements AppConcurrency {
   readonly active: ActiveRequests
   readonly registry: ConcurrencyRegistry = createRegistry(createFamilies(this))
   readonly shutdown: Drain
+  readonly pressure: LoopLimiter | undefined = undefined
   readonly #closeTimeout: number
 
-  constructor({ server, log, initialConfig }: FastifyInstance, { app, keyed }: Settings) {
+  constructor({ server, log, initialConfig }: FastifyInstance, settings: Settings) {
+    const { app, keyed, pressure } = settings
     const { pluginTimeout = DRAIN_TIMEOUT } = initialConfig
     this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
     this.active = new ActiveRequests(this.traffic, (err) => {
       log.error({ err }, 'a limit algorithm failed at a sample')
     })
+    if (pressure !== undefined) {
+      const limiter = createPressure(pressure, this.eventLoop)
+      server.on('connection', () => limiter.connected())
+      this.pressure = limiter
+      this.limiters.push(limiter)
+    }
     if (keyed !== undefined) this.limiters.push(keyed.limiters)
     if (app !== undefined) this.limiters.push(app)
     this.shutdown = new Drain(server, this.active, () => {

@@ -2,9 +2,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkNumber, show } from '../core/check.js'
 import { DeadlineError } from '../core/errors.js'
-import type { Limiter } from '../core/limiter.js'
 import { ActiveRequest } from './active-request.js'
-import { type Refusal, takeFree, waitInLine } from './admission.js'
+import { type Admitting, type Refusal, takeFree, waitInLine } from './admission.js'
 import type { Concurrency } from './concurrency.js'
 import type { Settings } from './options.js'
 import { isPipelined } from './pipelining.js'
@@ -71,7 +70,7 @@ export class Gate {
 
   #admit(route: Route, request: FastifyRequest, reply: FastifyReply, done: Done): void {
     const active = request.concurrency as ActiveRequest
-    let limiters: readonly Limiter[] | undefined
+    let limiters: readonly Admitting[] | undefined
     let priority: number
     try {
       priority = this.#priorityOf(route, request)
@@ -100,8 +99,8 @@ export class Gate {
     return priority
   }
 
-  /** With the key's limiter first; undefined when the table of keys has no place. */
-  #limitersOf(route: Route, request: FastifyRequest): readonly Limiter[] | undefined {
+  /** With the key's limiter before the route's; undefined when the table of keys has no place. */
+  #limitersOf(route: Route, request: FastifyRequest): readonly Admitting[] | undefined {
     const { keyed } = this.#settings
     if (keyed === undefined) return route.limiters
     const key = keyed.by(request)
@@ -109,7 +108,9 @@ export class Gate {
     const limiter = keyed.limiters.take(key)
     if (limiter === undefined) return undefined
     ;(request.concurrency as ActiveRequest).onReleased = () => keyed.limiters.settle(key)
-    return [limiter, ...route.limiters]
+    const { pressure } = this.#concurrency
+    if (pressure === undefined) return [limiter, ...route.limiters]
+    return [pressure, limiter, ...route.limiters.slice(1)]
   }
 
   #refuse(

@@ -4,6 +4,7 @@ import { OptionsError } from '../core/errors.js'
 import { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
 import type { LimiterOptions } from '../core/limiter-options.js'
+import { type PressureSettings, readPressure } from './pressure.js'
 import type {
   KeyFunction,
   KeyOptions,
@@ -25,6 +26,7 @@ export interface Settings {
   readonly app: Limiter | undefined
   readonly keyed: { readonly by: KeyFunction; readonly limiters: KeyedLimiters } | undefined
   readonly priority: PriorityFunction | undefined
+  readonly pressure: PressureSettings | undefined
   readonly timeout: number | undefined
   readonly releaseOn: ReleaseOn
   readonly reject: RejectFunction | undefined
@@ -39,6 +41,7 @@ export function readOptions(options: SluiceOptions): Settings {
     'queue',
     'key',
     'priority',
+    'pressure',
     'timeout',
     'releaseOn',
     'reject',
@@ -66,6 +69,7 @@ export function readOptions(options: SluiceOptions): Settings {
         : createLimiter('', { name: 'app', limit, queue }),
     keyed: key === undefined ? undefined : readKey(key, options),
     priority,
+    pressure: pressureOf(options.pressure),
     timeout,
     releaseOn: releaseOn ?? 'settled',
     reject,
@@ -114,6 +118,15 @@ export function createLimiter(where: string, options: LimiterOptions): Limiter {
 /** @throws SLUICE_OPTIONS */
 export function refuse(name: string, got: unknown, takes: string): never {
   throw new OptionsError(name, show(got), takes)
+}
+
+function pressureOf(given: SluiceOptions['pressure']): PressureSettings | undefined {
+  if (given === undefined || given === false) return undefined
+  const options = given === true ? {} : given
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    refuse('pressure', given, 'true, false, or an object of options')
+  }
+  return translate('pressure.', () => readPressure(options))
 }
 
 function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions) {

@@ -2,6 +2,7 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import type { Limiter } from '../core/limiter.js'
 import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
+import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
 import { watchHandler } from './handler.js'
 import { createLimiter, readRouteConcurrency, refuse, type Settings } from './options.js'
@@ -15,8 +16,8 @@ type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 const UNMATCHED = '(unmatched)'
 
 interface RouteSettings {
-  /** Narrowest first, the app's last. */
-  readonly limiters: readonly Limiter[]
+  /** The event loop's first, then narrowest first, the app's last. */
+  readonly limiters: readonly Admitting[]
   /** Outside every limit, and never refused. */
   readonly exempt: boolean
   readonly priority: PriorityFunction | undefined
@@ -25,7 +26,7 @@ interface RouteSettings {
 }
 
 export class Route implements RouteSettings {
-  readonly limiters: readonly Limiter[]
+  readonly limiters: readonly Admitting[]
   readonly exempt: boolean
   readonly priority: PriorityFunction | undefined
   readonly timeout: number | undefined
@@ -109,7 +110,7 @@ export class Routes {
     const { app, priority, timeout } = this.#settings
     const milliseconds = given.timeout ?? timeout
     return new Route(this.#concurrency.traffic, pattern, {
-      limiters: [own, app].filter((limiter) => limiter !== undefined),
+      limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
       exempt: false,
       priority: given.priority ?? priority,
       timeout: milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds,

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { LimiterView, RejectReason } from '../core/limiter-account.js'
 import type { QueueOptions } from '../core/limiter-options.js'
 import type { LimitAlgorithm } from '../core/limits/limit.js'
+import type { QueueOrder } from '../core/wait-queue.js'
 import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
@@ -22,6 +23,11 @@ export interface SluiceOptions {
   key?: KeyFunction | KeyOptions | undefined
   /** Any number but NaN; higher is served first, first come first served within one. */
   priority?: PriorityFunction | undefined
+  /**
+   * Keeps the turns of the event loop short, and sheds what would wait too long for one; `true` for
+   * the defaults.
+   */
+  pressure?: boolean | PressureOptions | undefined
   /** Milliseconds for the whole request, queue included, > 0; default none. */
   timeout?: number | undefined
   /** Default `settled`. */
@@ -45,6 +51,27 @@ export interface KeyOptions {
   queue?: QueueOptions | undefined
   /** How many callers are kept apart at once: an integer >= 1; default 10,000. */
   maxKeys?: number | undefined
+}
+
+/** For services whose bottleneck is the event loop itself: what they compute, or how much they do. */
+export interface PressureOptions {
+  /** Milliseconds that one turn of the loop runs new requests, > 0; the rest waits; default 10. */
+  budget?: number | undefined
+  /** The longest wait for the loop that is no overload, in milliseconds, > 0; default 25. */
+  target?: number | undefined
+  /**
+   * Milliseconds that all waits must be longer than the target to be an overload, >= target; then
+   * whoever waited twice the target is shed; default 100.
+   */
+  interval?: number | undefined
+  /** How many may wait: an integer >= 0; default 1000. */
+  size?: number | undefined
+  /** Whom to serve first within a priority; default `fifo`. */
+  order?: QueueOrder | undefined
+  /** Sheds everything while the loop was busier than this in the last second, in (0, 1]; default 1: never. */
+  maxUtilization?: number | undefined
+  /** Sheds everything while the JavaScript heap is larger than these bytes, > 0; default Infinity. */
+  maxHeap?: number | undefined
 }
 
 /** A request that was shed, or whose deadline passed. */

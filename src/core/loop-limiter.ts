@@ -1,0 +1,207 @@
+/**
+ * The queue that Node hides, made explicit. Work that is parsed in one turn of the event loop is run
+ * in that turn, one after the other, so that an overload makes turns long; a long turn keeps all
+ * others waiting where nobody sees them, newcomers above all, since a turn accepts about one new
+ * connection. Here a turn runs work for `budget` milliseconds; the rest waits in a bounded queue and
+ * is run turn by turn. What waits too long is shed, as CoDel says.
+ *
+ * A request's wait is counted from the beginning of its turn: it has waited that long at least.
+ * Cost: a clock read and a token for each admission, and one immediate a turn.
+ */
+import { type Clock, systemClock } from './clock.js'
+import { Codel } from './codel.js'
+import { ClosedError, PressureError } from './errors.js'
+import type { Histogram } from './histogram.js'
+import {
+  LimiterAccount,
+  type LimiterSnapshot,
+  type LimiterView,
+  type RejectReason,
+  takeLimiterSnapshot,
+} from './limiter-account.js'
+import { Token, type TokenOwner } from './token.js'
+import { type QueueOrder, WaitQueue } from './wait-queue.js'
+import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
+
+export interface LoopLimiterOptions {
+  readonly name: string
+  /** The longest that a turn runs work, in milliseconds, > 0. */
+  readonly budget: number
+  /** The longest wait that is no overload, in milliseconds, > 0. */
+  readonly target: number
+  /** How long waits must exceed the target, in milliseconds, >= target. */
+  readonly interval: number
+  /** How many may wait: an integer >= 0. */
+  readonly size: number
+  readonly order: QueueOrder
+  /** Says that nothing is to be let in now, whatever the queue. */
+  readonly isSaturated?: () => boolean
+  /** Monotonic milliseconds; default `performance.now`. */
+  readonly clock?: Clock
+}
+
+/** Turns in a row that may go by without work, each to accept another connection. */
+const MOST_IDLE_TURNS = 20
+/** Intervals that one may wait: whoever is never next, because others are more important. */
+const LONGEST_WAIT = 10
+
+export class LoopLimiter implements LimiterView {
+  readonly name: string
+  readonly #budget: number
+  readonly #size: number
+  readonly #longest: number
+  readonly #isSaturated: () => boolean
+  readonly #clock: Clock
+  readonly #codel: Codel
+  readonly #queue: WaitQueue<Token>
+  readonly #account = new LimiterAccount()
+  readonly #owner: WaiterOwner<Token> & TokenOwner = {
+    leave: (waiter) => this.#queue.remove(waiter),
+    cancelled: (reason) => {
+      this.#account.rejected[reason]++
+    },
+    end: () => {},
+  }
+  /** When the turn began; undefined before its first request. */
+  #turn: number | undefined
+  /** When this turn began to run what waited. */
+  #draining = 0
+  #connected = false
+  #idleTurns = 0
+  #closed = false
+
+  constructor(options: LoopLimiterOptions) {
+    this.name = options.name
+    this.#budget = options.budget
+    this.#size = options.size
+    this.#longest = LONGEST_WAIT * options.interval
+    this.#isSaturated = options.isSaturated ?? (() => false)
+    this.#clock = options.clock ?? systemClock
+    this.#codel = new Codel(options.target, options.interval)
+    this.#queue = new WaitQueue(options.order)
+  }
+
+  /** A loop runs one at a time. */
+  get limit(): number {
+    return 1
+  }
+
+  /** Whether it is running what waited. */
+  get inFlight(): number {
+    return this.#queue.size > 0 ? 1 : 0
+  }
+
+  get queued(): number {
+    return this.#queue.size
+  }
+
+  /** @internal */
+  get waits(): Histogram {
+    return this.#account.waits
+  }
+
+  /** A connection came in: there may be more, and each needs a turn. */
+  connected(): void {
+    this.#connected = true
+  }
+
+  /** A token while this turn has time left and nobody waits; undefined otherwise. */
+  take(_priority: number): Token | undefined {
+    const now = this.#clock()
+    const waited = now - this.#begin(now)
+    if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
+    if (this.#isSaturated()) return undefined
+    this.#codel.isTooLate(waited, now)
+    return this.#admit(waited)
+  }
+
+  /** The place in the queue of one that `take` gave nothing, or why there is none. */
+  wait(priority: number): Waiter<Token> | CancelReason {
+    const refusal = this.#refusal(priority)
+    if (refusal !== undefined) {
+      this.#account.rejected[refusal]++
+      return refusal
+    }
+    const now = this.#clock()
+    const waiter = new Waiter(this.#owner, 1, priority, this.#begin(now))
+    this.#queue.push(waiter, now)
+    waiter.watch(undefined, this.#longest)
+    return waiter
+  }
+
+  countRejected(reason: RejectReason): void {
+    this.#account.rejected[reason]++
+  }
+
+  snapshot(): LimiterSnapshot {
+    return takeLimiterSnapshot(this, this.#account)
+  }
+
+  /** Whoever waits, and whoever comes, is rejected with `SLUICE_CLOSED`. */
+  close(): void {
+    this.#closed = true
+    for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
+      last.cancel('closed', new ClosedError())
+    }
+  }
+
+  /** When this turn began, as far as is known. */
+  #begin(now: number): number {
+    if (this.#turn === undefined) {
+      this.#turn = now
+      setImmediate(this.#endTurn)
+    }
+    return this.#turn
+  }
+
+  #refusal(priority: number): CancelReason | undefined {
+    if (this.#closed) return 'closed'
+    if (this.#isSaturated()) return 'pressure'
+    if (this.#queue.size < this.#size) return undefined
+    const last = this.#queue.peekLast()
+    if (last === undefined || last.priority >= priority) return 'pressure'
+    last.cancel('pressure', new PressureError())
+    return undefined
+  }
+
+  readonly #endTurn = (): void => {
+    this.#turn = undefined
+    if (this.#queue.size === 0) return
+    // Another turn, so that what waits is run even if nothing comes in.
+    this.#begin(this.#clock())
+    if (this.#connected && this.#idleTurns < MOST_IDLE_TURNS) {
+      this.#connected = false
+      this.#idleTurns++
+      return
+    }
+    this.#idleTurns = 0
+    this.#draining = this.#clock()
+    this.#runNext()
+  }
+
+  /** Lets the next one in, and comes back when it has run: in a microtask behind its own. */
+  readonly #runNext = (): void => {
+    const now = this.#clock()
+    // At least one a turn, whatever its cost.
+    for (let next = this.#queue.peek(now); next !== undefined; next = this.#queue.peek(now)) {
+      const waited = now - next.since
+      if (this.#codel.isTooLate(waited, now)) {
+        next.cancel('pressure', new PressureError())
+        continue
+      }
+      next.grant(this.#admit(waited))
+      queueMicrotask(this.#goOn)
+      return
+    }
+  }
+
+  readonly #goOn = (): void => {
+    if (this.#clock() - this.#draining < this.#budget) this.#runNext()
+  }
+
+  #admit(waited: number): Token {
+    this.#account.admitted++
+    this.#account.waits.record(waited)
+    return Token.of(this.#owner, 0, 1)
+  }
+}

@@ -1,0 +1,72 @@
+/** What `pressure` says, and the limiter that it becomes. */
+import { getHeapStatistics } from 'node:v8'
+import { checkInteger, checkNames, checkNumberIn } from '../core/check.js'
+import { LoopLimiter } from '../core/loop-limiter.js'
+import type { QueueOrder } from '../core/wait-queue.js'
+import type { EventLoopMonitor } from '../metrics/event-loop.js'
+import type { PressureOptions } from './types.js'
+
+const HEAP_READ_EVERY = 1000
+
+/** Checked and complete. */
+export interface PressureSettings {
+  readonly budget: number
+  readonly target: number
+  readonly interval: number
+  readonly size: number
+  readonly order: QueueOrder
+  readonly maxUtilization: number
+  readonly maxHeap: number
+}
+
+/** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+export function readPressure(options: PressureOptions): PressureSettings {
+  checkNames(options, [
+    'budget',
+    'target',
+    'interval',
+    'size',
+    'order',
+    'maxUtilization',
+    'maxHeap',
+  ])
+  const { budget = 10, target = 25, size = 1000, order = 'fifo' } = options
+  const { maxUtilization = 1, maxHeap = Number.POSITIVE_INFINITY } = options
+  checkNumberIn('budget', budget, 'milliseconds > 0', isTime)
+  checkNumberIn('target', target, 'milliseconds > 0', isTime)
+  const { interval = Math.max(100, target) } = options
+  const takes = `milliseconds >= target, ${target}`
+  checkNumberIn('interval', interval, takes, (n) => isTime(n) && n >= target)
+  checkInteger('size', size, 0, Number.MAX_SAFE_INTEGER)
+  if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
+    throw new RangeError(`order: got ${String(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
+  }
+  checkNumberIn('maxUtilization', maxUtilization, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
+  checkNumberIn('maxHeap', maxHeap, 'bytes > 0', (n) => n > 0)
+  return { budget, target, interval, size, order, maxUtilization, maxHeap }
+}
+
+export function createPressure(settings: PressureSettings, loop: EventLoopMonitor): LoopLimiter {
+  const { maxUtilization, maxHeap } = settings
+  const isFull = maxHeap === Number.POSITIVE_INFINITY ? () => false : heapWatch(maxHeap)
+  const isSaturated = (): boolean => loop.utilization > maxUtilization || isFull()
+  return new LoopLimiter({ name: 'event-loop', ...settings, isSaturated })
+}
+
+/** Reading it takes microseconds, so it is not read for each request. */
+function heapWatch(most: number): () => boolean {
+  let readAt = Number.NEGATIVE_INFINITY
+  let full = false
+  return () => {
+    const now = performance.now()
+    if (now - readAt >= HEAP_READ_EVERY) {
+      readAt = now
+      full = getHeapStatistics().used_heap_size > most
+    }
+    return full
+  }
+}
+
+function isTime(milliseconds: number): boolean {
+  return milliseconds > 0 && milliseconds < Number.POSITIVE_INFINITY
+}
