@@ -1,19 +1,16 @@
-/** `npm run bench` works: every benchmark runs, and a wrong name is refused. */
+/**
+ * `npm run bench` works: every benchmark runs, and a wrong name is refused. `npm test` has built it:
+ * built again here, it would change under the load tests that run beside.
+ */
 import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
 const bench = (...args: string[]) =>
   run(process.execPath, ['dist/load/load-tests/bench/run.js', ...args], { cwd: root })
-
-beforeAll(() =>
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'load-tests'], {
-    cwd: root,
-  }),
-)
 
 test('prints a table for each benchmark, ours first, with a control', async () => {
   const { stdout } = await bench('--quick')
