@@ -8,14 +8,16 @@
  * Permits return when the response is closed and, unless the route says otherwise, the handler has
  * settled: a handler that goes on after its client left still uses what the permit stands for.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { FastifyRequest } from 'fastify'
 import type { Outcome, Token } from '../core/token.js'
 import type { Waiter } from '../core/waiter.js'
 import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
+import type { Refusal } from './admission.js'
 import { closeBehind, isPipelined, turnOf, unwatch, watch } from './pipelining.js'
-import type { ReleaseOn, RequestConcurrency } from './types.js'
+import type { ReleaseOn, RequestConcurrency, RequestSpan } from './types.js'
 
 const kRequest = Symbol('sluice.request')
 
@@ -28,8 +30,8 @@ export class ActiveRequest implements RequestConcurrency {
 
   /** The response is over. */
   closed = false
-  /** The answer is a refusal. */
-  rejected = false
+  /** Why it was shed, or answered for its handler. */
+  refusal: Refusal | undefined
   /** The deadline has passed and was acted upon. */
   expired = false
   /** The handler was called. */
@@ -46,6 +48,7 @@ export class ActiveRequest implements RequestConcurrency {
   onReleased: (() => void) | undefined
   deadline: NodeJS.Timeout | undefined
   readonly response: ServerResponse
+  readonly #request: FastifyRequest
   readonly #socket: Socket
   readonly #route: RouteTraffic
   readonly #list: ActiveRequests
@@ -57,11 +60,13 @@ export class ActiveRequest implements RequestConcurrency {
   constructor(
     list: ActiveRequests,
     route: RouteTraffic,
-    { socket }: IncomingMessage,
+    request: FastifyRequest,
     response: ServerResponse,
   ) {
+    const { socket } = request.raw
     this.#list = list
     this.#route = route
+    this.#request = request
     this.#socket = socket
     this.response = response
     list.add(this)
@@ -122,9 +127,10 @@ export class ActiveRequest implements RequestConcurrency {
     unwatch(this.#socket, this)
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
-    if (this.isAnswered()) {
-      if (this.rejected) traffic.rejected++
-      const duration = performance.now() - this.#startedAt
+    const answered = this.isAnswered()
+    const duration = performance.now() - this.#startedAt
+    if (answered) {
+      if (this.isShed()) traffic.rejected++
       traffic.endAnswered(this.#route, this.response.statusCode, duration)
     } else {
       traffic.endAborted(this.#route)
@@ -132,6 +138,7 @@ export class ActiveRequest implements RequestConcurrency {
       this.abort(new DOMException('The client left', 'AbortError'))
     }
     if (!this.#handling) this.release()
+    if (this.#list.isObserved) this.#list.tell(this.spanOf(answered, duration))
   }
 
   /** Its answer is the last of its connection, as far as is known now. */
@@ -151,6 +158,27 @@ export class ActiveRequest implements RequestConcurrency {
   private isAnswered(): boolean {
     const { response } = this
     return response.writableFinished || (response.writableEnded && !this.#socket.destroyed)
+  }
+
+  /** Refused before its handler: a deadline that passes later is the handler's. */
+  private isShed(): boolean {
+    return this.refusal !== undefined && !this.handled
+  }
+
+  private spanOf(answered: boolean, duration: number): RequestSpan {
+    const { method, route } = this.#route
+    const { statusCode } = this.response
+    return {
+      id: this.#request.id,
+      method,
+      route,
+      startTime: this.#startedAt,
+      waitMs: this.waited,
+      runMs: Math.max(duration - this.waited, 0),
+      outcome: answered ? (this.isShed() ? 'rejected' : 'answered') : 'aborted',
+      status: answered ? statusCode : undefined,
+      reason: this.refusal,
+    }
   }
 
   private release(): void {

@@ -1,11 +1,15 @@
 /** Requests in progress, newest first, linked so that coming and going cost next to nothing. */
 import type { Traffic } from '../metrics/traffic.js'
 import type { ActiveRequest } from './active-request.js'
+import type { RequestSpan, SpanObserver } from './types.js'
 
 export class ActiveRequests {
   readonly traffic: Traffic
-  /** Told of what a limit algorithm throws: there is no caller that could be. */
+  /** Told of what limit algorithms and observers throw: there is no caller that could be. */
   readonly onError: (error: unknown) => void
+  /** Somebody wants to be told of each end; as long as nobody does, none is described. */
+  isObserved = false
+  readonly #observers = new Set<SpanObserver>()
   #first: ActiveRequest | undefined
 
   constructor(traffic: Traffic, onError: (error: unknown) => void) {
@@ -23,6 +27,28 @@ export class ActiveRequests {
     if (request.previous === undefined) this.#first = request.next
     else request.previous.next = request.next
     if (request.next !== undefined) request.next.previous = request.previous
+  }
+
+  /** @returns what ends it */
+  observe(observer: SpanObserver): () => void {
+    // Given twice, it is told twice.
+    const told: SpanObserver = (span) => observer(span)
+    this.#observers.add(told)
+    this.isObserved = true
+    return () => {
+      this.#observers.delete(told)
+      this.isObserved = this.#observers.size > 0
+    }
+  }
+
+  tell(span: RequestSpan): void {
+    for (const observer of this.#observers) {
+      try {
+        observer(span)
+      } catch (error) {
+        this.onError(error)
+      }
+    }
   }
 
   *[Symbol.iterator](): Iterator<ActiveRequest> {

@@ -1,5 +1,6 @@
 /** `app.concurrency`: the state of one registration, and what may be asked of it. */
 import type { FastifyInstance } from 'fastify'
+import { show } from '../core/check.js'
 import type { LimiterView } from '../core/limiter-account.js'
 import type { LoopLimiter } from '../core/loop-limiter.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
@@ -11,7 +12,7 @@ import { ActiveRequests } from './active-requests.js'
 import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
 import { createPressure } from './pressure.js'
-import type { AppConcurrency, DrainOptions } from './types.js'
+import type { AppConcurrency, DrainOptions, SpanObserver } from './types.js'
 
 export class Concurrency implements AppConcurrency {
   readonly startedAt: number = performance.now()
@@ -29,7 +30,7 @@ export class Concurrency implements AppConcurrency {
     const { pluginTimeout = DRAIN_TIMEOUT } = initialConfig
     this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
     this.active = new ActiveRequests(this.traffic, (err) => {
-      log.error({ err }, 'a limit algorithm failed at a sample')
+      log.error({ err }, 'a limit algorithm or an observer threw')
     })
     if (pressure !== undefined) {
       const limiter = createPressure(pressure, this.eventLoop)
@@ -50,6 +51,13 @@ export class Concurrency implements AppConcurrency {
 
   snapshot(): Snapshot {
     return takeSnapshot(this)
+  }
+
+  observe(observer: SpanObserver): () => void {
+    if (typeof observer !== 'function') {
+      throw new TypeError(`observer: got ${show(observer)}, takes a function`)
+    }
+    return this.active.observe(observer)
   }
 
   drain(options?: DrainOptions): Promise<boolean> {

@@ -38,7 +38,7 @@ export class Gate {
     const counts = route.traffic(request.method)
     // An earlier hook may have let the client go; a request that is never continued is collected.
     if (raw.aborted || raw.socket.destroyed) return traffic.countGone(counts)
-    const active = new ActiveRequest(list, counts, raw, reply.raw)
+    const active = new ActiveRequest(list, counts, request, reply.raw)
     request.concurrency = active
     if (shutdown.started) active.closeBehind()
     if (route.exempt) return done()
@@ -121,7 +121,7 @@ export class Gate {
     status?: 503 | 504,
   ): void {
     const active = request.concurrency as ActiveRequest
-    active.rejected = status !== 504
+    active.refusal = reason
     if (active.waited > 0) reply.header('server-timing', queueTiming(active))
     this.#rejector.send(request, reply, reason, where, status)
   }

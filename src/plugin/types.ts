@@ -127,6 +127,12 @@ export interface AppConcurrency {
   readonly registry: ConcurrencyRegistry
   snapshot(): Snapshot
   /**
+   * Calls back at the end of each request, exempt ones included, in the order of their ends and
+   * right there, so be quick; what it throws is logged. While nobody observes it costs nothing.
+   * Returns what ends it. @throws TypeError for no function.
+   */
+  observe(observer: SpanObserver): () => void
+  /**
    * Shuts the door without losing a request: at once answers carry `Connection: close`; after
    * `delay` new work and whoever is queued is refused with `SLUICE_CLOSED`; then it waits for the
    * active requests. Resolves with true when all are through, with false when `timeout` passed
@@ -135,6 +141,29 @@ export interface AppConcurrency {
    */
   drain(options?: DrainOptions): Promise<boolean>
 }
+
+/** One request from its first hook to its end; times are milliseconds. */
+export interface RequestSpan {
+  /** Fastify's `request.id`. */
+  readonly id: string
+  readonly method: string
+  /** The pattern of its route. */
+  readonly route: string
+  /** By `performance.now()`. */
+  readonly startTime: number
+  /** Spent in queues. */
+  readonly waitMs: number
+  /** All the rest until the response closed. */
+  readonly runMs: number
+  /** Shed ones are `rejected`; one whose deadline passed in its handler was `answered`, by a 504. */
+  readonly outcome: 'answered' | 'rejected' | 'aborted'
+  /** Undefined where the client left before it. */
+  readonly status: number | undefined
+  /** Why it was shed, or that its deadline passed. */
+  readonly reason: Exclude<RejectReason, 'aborted'> | undefined
+}
+
+export type SpanObserver = (span: RequestSpan) => void
 
 export interface DrainOptions {
   /** Milliseconds that new work is still admitted, so that balancers can look away; default 0. */
