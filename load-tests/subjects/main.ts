@@ -4,9 +4,9 @@
  *
  * Arguments: the subject's name.
  */
+import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { subjects } from './menu.js'
 
 export interface Usage {
@@ -20,11 +20,12 @@ export interface Usage {
 
 export type Question = 'usage' | 'live memory'
 
+const kept: object[] = []
 const [name = ''] = process.argv.slice(2)
 const subject = subjects[name]
 if (subject === undefined) throw new Error(`no subject ${name}`)
 const server = await subject()
-await settle()
+keepTickObject()
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 
@@ -41,16 +42,20 @@ process.on('disconnect', () => process.exit())
 process.send?.((server.address() as AddressInfo).port)
 
 /**
- * A collection while V8 still learns makes it forget the shape of the objects behind
- * `process.nextTick`, which then cost a tenth of a request for as long as the process lives. Every
- * service that loads a few more modules gets there; these would by chance.
+ * `process.nextTick` makes an object each time. When a collection finds none of them alive, V8
+ * forgets their shape; after a few such collections it takes every shape, and a request costs a fifth
+ * more for as long as the process lives. Whether that happens is chance, and one that is kept alive
+ * rules it out, for every subject alike.
  */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 2000; i++) await new Promise<void>((resolve) => process.nextTick(resolve))
-  for (let i = 0; i < 4; i++) {
-    await sleep(20)
-    collectAll()
-  }
+function keepTickObject(): void {
+  const hook = createHook({
+    init: (_id, type, _trigger, resource) => {
+      if (type === 'TickObject') kept.push(resource)
+    },
+  })
+  hook.enable()
+  process.nextTick(() => {})
+  hook.disable()
 }
 
 /** The first collection may leave weak references for the second. */
