@@ -3,14 +3,15 @@
  * in that turn, one after the other, so that an overload makes turns long; a long turn keeps all
  * others waiting where nobody sees them, newcomers above all, since a turn accepts about one new
  * connection. Here a turn runs work for `budget` milliseconds; the rest waits in a bounded queue and
- * is run turn by turn. What waits too long is shed, as CoDel says.
+ * is run turn by turn. What waits too long is shed, as CoDel says, and who would is not let in.
  *
- * A request's wait is counted from the beginning of its turn: it has waited that long at least.
- * Cost: a clock read and a token for each admission, and one immediate a turn.
+ * Order: by priority, first come first served within one. A request's wait is counted from the
+ * beginning of the turn that parsed it: it has waited that long at least. Cancelling and closing are
+ * a limiter's. Cost: a clock read and a token for each admission, and one immediate a turn.
  */
 import { type Clock, systemClock } from './clock.js'
 import { Codel } from './codel.js'
-import { ClosedError, PressureError } from './errors.js'
+import { ClosedError } from './errors.js'
 import type { Histogram } from './histogram.js'
 import {
   LimiterAccount,
@@ -20,7 +21,7 @@ import {
   takeLimiterSnapshot,
 } from './limiter-account.js'
 import { Token, type TokenOwner } from './token.js'
-import { type QueueOrder, WaitQueue } from './wait-queue.js'
+import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
 export interface LoopLimiterOptions {
@@ -33,7 +34,6 @@ export interface LoopLimiterOptions {
   readonly interval: number
   /** How many may wait: an integer >= 0. */
   readonly size: number
-  readonly order: QueueOrder
   /** Says that nothing is to be let in now, whatever the queue. */
   readonly isSaturated?: () => boolean
   /** Monotonic milliseconds; default `performance.now`. */
@@ -44,16 +44,19 @@ export interface LoopLimiterOptions {
 const MOST_IDLE_TURNS = 20
 /** Intervals that one may wait: whoever is never next, because others are more important. */
 const LONGEST_WAIT = 10
+/** The weight of the last turn in the pace. */
+const SMOOTHING = 0.2
 
 export class LoopLimiter implements LimiterView {
   readonly name: string
   readonly #budget: number
   readonly #size: number
   readonly #longest: number
+  readonly #tooLong: number
   readonly #isSaturated: () => boolean
   readonly #clock: Clock
   readonly #codel: Codel
-  readonly #queue: WaitQueue<Token>
+  readonly #queue = new WaitQueue<Token>()
   readonly #account = new LimiterAccount()
   readonly #owner: WaiterOwner<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
@@ -64,21 +67,26 @@ export class LoopLimiter implements LimiterView {
   }
   /** When the turn began; undefined before its first request. */
   #turn: number | undefined
-  /** When this turn began to run what waited. */
-  #draining = 0
+  /** When what waits was last given a turn; undefined while nobody waits. */
+  #drained: number | undefined
+  /** How many were let in since. */
+  #run = 0
+  /** Milliseconds from one that is let in to the next, while some wait; 0 before it is known. */
+  #pace = 0
   #connected = false
   #idleTurns = 0
   #closed = false
 
   constructor(options: LoopLimiterOptions) {
-    this.name = options.name
-    this.#budget = options.budget
-    this.#size = options.size
-    this.#longest = LONGEST_WAIT * options.interval
+    const { name, budget, size, interval, target } = options
+    this.name = name
+    this.#budget = budget
+    this.#size = size
+    this.#longest = LONGEST_WAIT * interval
+    this.#tooLong = 2 * target
     this.#isSaturated = options.isSaturated ?? (() => false)
     this.#clock = options.clock ?? systemClock
-    this.#codel = new Codel(options.target, options.interval)
-    this.#queue = new WaitQueue(options.order)
+    this.#codel = new Codel(target, interval)
   }
 
   /** A loop runs one at a time. */
@@ -117,13 +125,14 @@ export class LoopLimiter implements LimiterView {
 
   /** The place in the queue of one that `take` gave nothing, or why there is none. */
   wait(priority: number): Waiter<Token> | CancelReason {
-    const refusal = this.#refusal(priority)
+    const now = this.#clock()
+    const since = this.#begin(now)
+    const refusal = this.#refusal(priority, now - since)
     if (refusal !== undefined) {
       this.#account.rejected[refusal]++
       return refusal
     }
-    const now = this.#clock()
-    const waiter = new Waiter(this.#owner, 1, priority, this.#begin(now))
+    const waiter = new Waiter(this.#owner, 1, priority, since)
     this.#queue.push(waiter, now)
     waiter.watch(undefined, this.#longest)
     return waiter
@@ -154,41 +163,52 @@ export class LoopLimiter implements LimiterView {
     return this.#turn
   }
 
-  #refusal(priority: number): CancelReason | undefined {
+  #refusal(priority: number, waited: number): CancelReason | undefined {
     if (this.#closed) return 'closed'
     if (this.#isSaturated()) return 'pressure'
-    if (this.#queue.size < this.#size) return undefined
+    const { size } = this.#queue
+    const expected = waited + (size + 1) * this.#pace
+    if (size < this.#size && !(this.#codel.overloaded && expected > this.#tooLong)) return undefined
     const last = this.#queue.peekLast()
     if (last === undefined || last.priority >= priority) return 'pressure'
-    last.cancel('pressure', new PressureError())
+    last.cancel('pressure', undefined)
     return undefined
   }
 
   readonly #endTurn = (): void => {
     this.#turn = undefined
-    if (this.#queue.size === 0) return
+    if (this.#queue.size === 0) {
+      this.#drained = undefined
+      return
+    }
     // Another turn, so that what waits is run even if nothing comes in.
-    this.#begin(this.#clock())
+    const now = this.#begin(this.#clock())
     if (this.#connected && this.#idleTurns < MOST_IDLE_TURNS) {
       this.#connected = false
       this.#idleTurns++
       return
     }
     this.#idleTurns = 0
-    this.#draining = this.#clock()
-    this.#runNext()
+    if (this.#drained !== undefined && this.#run > 0) {
+      const pace = (now - this.#drained) / this.#run
+      this.#pace += this.#pace === 0 ? pace : (pace - this.#pace) * SMOOTHING
+    }
+    this.#drained = now
+    this.#run = 0
+    this.#runNext(now)
   }
 
   /** Lets the next one in, and comes back when it has run: in a microtask behind its own. */
-  readonly #runNext = (): void => {
-    const now = this.#clock()
+  #runNext(now: number): void {
     // At least one a turn, whatever its cost.
     for (let next = this.#queue.peek(now); next !== undefined; next = this.#queue.peek(now)) {
       const waited = now - next.since
-      if (this.#codel.isTooLate(waited, now)) {
-        next.cancel('pressure', new PressureError())
+      // After a pause all are too late: the last of them is as good as whoever comes next.
+      if (this.#codel.isTooLate(waited, now) && this.#queue.size > 1) {
+        next.cancel('pressure', undefined)
         continue
       }
+      this.#run++
       next.grant(this.#admit(waited))
       queueMicrotask(this.#goOn)
       return
@@ -196,7 +216,8 @@ export class LoopLimiter implements LimiterView {
   }
 
   readonly #goOn = (): void => {
-    if (this.#clock() - this.#draining < this.#budget) this.#runNext()
+    const now = this.#clock()
+    if (now - (this.#drained ?? now) < this.#budget) this.#runNext(now)
   }
 
   #admit(waited: number): Token {

@@ -2,7 +2,6 @@
 import { getHeapStatistics } from 'node:v8'
 import { checkInteger, checkNames, checkNumberIn } from '../core/check.js'
 import { LoopLimiter } from '../core/loop-limiter.js'
-import type { QueueOrder } from '../core/wait-queue.js'
 import type { EventLoopMonitor } from '../metrics/event-loop.js'
 import type { PressureOptions } from './types.js'
 
@@ -14,23 +13,14 @@ export interface PressureSettings {
   readonly target: number
   readonly interval: number
   readonly size: number
-  readonly order: QueueOrder
   readonly maxUtilization: number
   readonly maxHeap: number
 }
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function readPressure(options: PressureOptions): PressureSettings {
-  checkNames(options, [
-    'budget',
-    'target',
-    'interval',
-    'size',
-    'order',
-    'maxUtilization',
-    'maxHeap',
-  ])
-  const { budget = 10, target = 25, size = 1000, order = 'fifo' } = options
+  checkNames(options, ['budget', 'target', 'interval', 'size', 'maxUtilization', 'maxHeap'])
+  const { budget = 10, target = 25, size = 1000 } = options
   const { maxUtilization = 1, maxHeap = Number.POSITIVE_INFINITY } = options
   checkNumberIn('budget', budget, 'milliseconds > 0', isTime)
   checkNumberIn('target', target, 'milliseconds > 0', isTime)
@@ -38,12 +28,9 @@ export function readPressure(options: PressureOptions): PressureSettings {
   const takes = `milliseconds >= target, ${target}`
   checkNumberIn('interval', interval, takes, (n) => isTime(n) && n >= target)
   checkInteger('size', size, 0, Number.MAX_SAFE_INTEGER)
-  if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
-    throw new RangeError(`order: got ${String(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
-  }
   checkNumberIn('maxUtilization', maxUtilization, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
   checkNumberIn('maxHeap', maxHeap, 'bytes > 0', (n) => n > 0)
-  return { budget, target, interval, size, order, maxUtilization, maxHeap }
+  return { budget, target, interval, size, maxUtilization, maxHeap }
 }
 
 export function createPressure(settings: PressureSettings, loop: EventLoopMonitor): LoopLimiter {

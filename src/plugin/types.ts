@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { LimiterView, RejectReason } from '../core/limiter-account.js'
 import type { QueueOptions } from '../core/limiter-options.js'
 import type { LimitAlgorithm } from '../core/limits/limit.js'
-import type { QueueOrder } from '../core/wait-queue.js'
 import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
@@ -66,8 +65,6 @@ export interface PressureOptions {
   interval?: number | undefined
   /** How many may wait: an integer >= 0; default 1000. */
   size?: number | undefined
-  /** Whom to serve first within a priority; default `fifo`. */
-  order?: QueueOrder | undefined
   /** Sheds everything while the loop was busier than this in the last second, in (0, 1]; default 1: never. */
   maxUtilization?: number | undefined
   /** Sheds everything while the JavaScript heap is larger than these bytes, > 0; default Infinity. */
