@@ -1,7 +1,8 @@
 /**
  * Tells a standing queue from a burst: a queue is overloaded when even the shortest wait of a whole
- * interval was longer than the target. While it is, whoever waited more than twice the target is too
- * late, so that the queue stays short enough to be worth waiting in; otherwise nobody is.
+ * interval was longer than the target, and until an interval passes in which nobody was shed. While
+ * it is, whoever waited more than twice the target is too late, so that the queue stays short enough
+ * to be worth waiting in; otherwise nobody is.
  * Source: CoDel (Nichols and Jacobson, "Controlling Queue Delay", 2012), for requests in place of
  * packets as in Facebook's folly and "Fail at Scale" (2015).
  */
@@ -11,6 +12,7 @@ export class Codel {
   #end = Number.NEGATIVE_INFINITY
   #shortest = Number.POSITIVE_INFINITY
   #overloaded = false
+  #shed = false
 
   /** @param target milliseconds, > 0 @param interval milliseconds, >= target */
   constructor(target: number, interval: number) {
@@ -18,19 +20,31 @@ export class Codel {
     this.#interval = interval
   }
 
-  get overloaded(): boolean {
-    return this.#overloaded
-  }
-
   /** Takes the wait of one that leaves the queue, and says whether that was too long. */
   isTooLate(waited: number, now: number): boolean {
-    if (now >= this.#end) {
-      // An interval in which nobody left the queue says nothing, as after a time of rest.
-      const late = now - this.#end >= this.#interval
-      this.#overloaded = !late && this.#shortest > this.#target
-      this.#shortest = waited
-      this.#end = now + this.#interval
-    } else if (waited < this.#shortest) this.#shortest = waited
-    return this.#overloaded && waited > 2 * this.#target
+    if (now >= this.#end) this.#turn(now)
+    if (waited < this.#shortest) this.#shortest = waited
+    return this.#sheds(waited)
+  }
+
+  /** Says whether one that has not joined yet would wait too long. */
+  wouldBeTooLate(expected: number): boolean {
+    return this.#sheds(expected)
+  }
+
+  #sheds(waited: number): boolean {
+    if (!this.#overloaded || waited <= 2 * this.#target) return false
+    this.#shed = true
+    return true
+  }
+
+  #turn(now: number): void {
+    // An interval in which nobody left the queue says nothing, as after a time of rest.
+    const rested = now - this.#end >= this.#interval
+    const standing = this.#shortest > this.#target
+    this.#overloaded = !rested && (standing || this.#shed)
+    this.#shed = false
+    this.#shortest = Number.POSITIVE_INFINITY
+    this.#end = now + this.#interval
   }
 }

@@ -52,7 +52,6 @@ export class LoopLimiter implements LimiterView {
   readonly #budget: number
   readonly #size: number
   readonly #longest: number
-  readonly #tooLong: number
   readonly #isSaturated: () => boolean
   readonly #clock: Clock
   readonly #codel: Codel
@@ -83,7 +82,6 @@ export class LoopLimiter implements LimiterView {
     this.#budget = budget
     this.#size = size
     this.#longest = LONGEST_WAIT * interval
-    this.#tooLong = 2 * target
     this.#isSaturated = options.isSaturated ?? (() => false)
     this.#clock = options.clock ?? systemClock
     this.#codel = new Codel(target, interval)
@@ -168,7 +166,7 @@ export class LoopLimiter implements LimiterView {
     if (this.#isSaturated()) return 'pressure'
     const { size } = this.#queue
     const expected = waited + (size + 1) * this.#pace
-    if (size < this.#size && !(this.#codel.overloaded && expected > this.#tooLong)) return undefined
+    if (size < this.#size && !this.#codel.wouldBeTooLate(expected)) return undefined
     const last = this.#queue.peekLast()
     if (last === undefined || last.priority >= priority) return 'pressure'
     last.cancel('pressure', undefined)
