@@ -34,11 +34,13 @@ export const schema = Type.Object({
     description: 'a number from 0 to 10',
   }),
   LIMIT: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: Number.MAX_SAFE_INTEGER,
-      description: 'an integer >= 1',
-    }),
+    Type.Union(
+      [
+        Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+        Type.Enum(['aimd', 'vegas', 'gradient2']),
+      ],
+      { description: 'an integer >= 1, aimd, vegas or gradient2' },
+    ),
   ),
   QUEUE_SIZE: Type.Optional(
     Type.Integer({

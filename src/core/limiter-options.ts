@@ -9,8 +9,8 @@ import {
   show,
 } from './check.js'
 import { type Clock, systemClock } from './clock.js'
-import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
+import { type LimitOption, toAlgorithm } from './limits/named.js'
 import type { QueueOrder } from './wait-queue.js'
 
 export interface QueueOptions {
@@ -25,8 +25,8 @@ export interface QueueOptions {
 export interface LimiterOptions {
   /** Its name in snapshots and metrics; default `limiter`. */
   name?: string | undefined
-  /** An integer >= 1, or an algorithm that finds it. */
-  limit: number | LimitAlgorithm
+  /** An integer >= 1, or an algorithm that finds it, by its name or as an object of its own. */
+  limit: LimitOption
   queue?: QueueOptions | undefined
   /** Monotonic milliseconds; default `performance.now`. */
   clock?: Clock | undefined
@@ -75,17 +75,4 @@ export function checkAcquireOptions(options: LimiterAcquireOptions): void {
   if (timeout !== undefined) checkTimeout('timeout', timeout)
   if (priority !== undefined) checkNumber('priority', priority)
   if (signal !== undefined) checkSignal(signal)
-}
-
-function toAlgorithm(limit: number | LimitAlgorithm): LimitAlgorithm {
-  if (typeof limit === 'number') return new FixedLimit(limit)
-  if (typeof limit?.limit !== 'number' || typeof limit.onSample !== 'function') {
-    throw new TypeError(`limit: got ${show(limit)}, takes an integer >= 1 or a limit algorithm`)
-  }
-  if (!Number.isFinite(limit.limit)) {
-    throw new RangeError(
-      `limit: got an algorithm whose limit is ${limit.limit}, takes a finite one`,
-    )
-  }
-  return limit
 }

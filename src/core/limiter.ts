@@ -25,6 +25,7 @@ import {
   type LimiterOptions,
   readLimiterOptions,
 } from './limiter-options.js'
+import { claim, disclaim } from './limits/claim.js'
 import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
@@ -54,7 +55,10 @@ export class Limiter implements LimiterView {
   #inFlight = 0
   #closed = false
 
-  /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+  /**
+   * An algorithm that learns belongs to one limiter, until that is closed.
+   * @throws RangeError or TypeError that names the option, what it got and what it takes.
+   */
   constructor(options: LimiterOptions)
   /** @internal With an account that several limiters share. */
   constructor(options: LimiterOptions, account: LimiterAccount)
@@ -69,6 +73,7 @@ export class Limiter implements LimiterView {
     this.#queueSize = queue.size
     this.#queueTimeout = queue.timeout
     this.#queue = new WaitQueue(queue.order)
+    if (this.#learns) claim(algorithm)
   }
 
   /** How many may be in flight now: an integer >= 1. */
@@ -152,6 +157,7 @@ export class Limiter implements LimiterView {
   /** Ends admission for good; see the head of this file. Closing again does nothing. */
   close(): void {
     this.#closed = true
+    disclaim(this.#algorithm)
     let waiter = this.#queue.peekLast()
     while (waiter !== undefined) {
       waiter.cancel('closed', new ClosedError())

@@ -84,10 +84,10 @@ export function readRouteConcurrency(
   value: RouteConcurrency,
 ): RouteConcurrencyOptions | false {
   if (value === false) return false
-  if (typeof value === 'number') return { limit: value }
+  if (typeof value === 'number' || typeof value === 'string') return { limit: value }
   const prefix = `${where}: config.concurrency`
   if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
-    refuse(prefix, value, 'an integer >= 1, an object of options, or false')
+    refuse(prefix, value, "an integer >= 1, an algorithm's name, an object of options, or false")
   }
   checkOptionNames(`${prefix}.`, value, [
     'limit',

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { LimiterView, RejectReason } from '../core/limiter-account.js'
 import type { QueueOptions } from '../core/limiter-options.js'
-import type { LimitAlgorithm } from '../core/limits/limit.js'
+import type { AlgorithmName, LimitOption } from '../core/limits/named.js'
 import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
@@ -12,10 +12,11 @@ export type ReleaseOn = 'settled' | 'close'
 /** Options of `app.register(sluice, options)`. */
 export interface SluiceOptions {
   /**
-   * The most requests in flight in the whole scope that registers the plugin: an integer >= 1 or an
-   * algorithm. With `key` as a function it is each caller's limit, and there is none for all.
+   * The most requests in flight in the whole scope that registers the plugin: an integer >= 1, or an
+   * algorithm by its name or as an object. With `key` as a function it is each caller's limit, a
+   * number, and there is none for all.
    */
-  limit?: number | LimitAlgorithm | undefined
+  limit?: LimitOption | undefined
   /** The queue before `limit`. */
   queue?: QueueOptions | undefined
   /** Tells callers apart, so that each is bounded for itself. */
@@ -95,11 +96,11 @@ export type RejectFunction = (
  * `config.concurrency` of a route: a limit, options, or false: outside every limit. Without `object`
  * the compiler would let any primitive pass for options that are all optional.
  */
-export type RouteConcurrency = number | (RouteConcurrencyOptions & object) | false
+export type RouteConcurrency = number | AlgorithmName | (RouteConcurrencyOptions & object) | false
 
 export interface RouteConcurrencyOptions {
   /** The most requests of the route, or of its group, in flight. */
-  limit?: number | LimitAlgorithm | undefined
+  limit?: LimitOption | undefined
   /** The queue before `limit`. */
   queue?: QueueOptions | undefined
   /** Routes that name the same group share the limiter that one of them, registered first, makes. */

@@ -283,7 +283,10 @@ describe('guarantee 8: bad options get a clear error', () => {
   test.each([
     [{ limit: 0 }, 'limit: got 0, takes an integer in 1..'],
     [{ limit: 1.5 }, 'limit: got 1.5, takes an integer in 1..'],
-    [{ limit: 'vegas' }, 'limit: got "vegas", takes an integer >= 1 or a limit algorithm'],
+    [
+      { limit: 'tcp' },
+      `limit: got "tcp", takes an integer >= 1, 'aimd', 'vegas' or 'gradient2', an`,
+    ],
     [{ limit: undefined }, 'limit: got undefined, takes'],
     [{ limit: 1, queue: { size: -1 } }, 'queue.size: got -1, takes an integer in 0..'],
     [{ limit: 1, queue: { timeout: '1s' } }, 'queue.timeout: got "1s", takes a number'],
@@ -292,6 +295,18 @@ describe('guarantee 8: bad options get a clear error', () => {
     [{ limit: 1, clock: 0 }, 'clock: got 0, takes a function'],
   ])('%j', (options, message) => {
     expect(() => new Limiter(options as never)).toThrow(message)
+  })
+
+  test('an algorithm that learns belongs to one limiter, until that is closed', () => {
+    const limit = new ScriptedLimit(1)
+    const first = new Limiter({ limit })
+    expect(() => new Limiter({ limit })).toThrow(
+      'limit: got ScriptedLimit, which another limiter has, takes an algorithm of its own',
+    )
+    first.close()
+    expect(new Limiter({ limit }).limit).toBe(1)
+    const fixed = new FixedLimit(2)
+    expect([new Limiter({ limit: fixed }), new Limiter({ limit: fixed })]).toHaveLength(2)
   })
 
   test('a fixed limit takes integers >= 1', () => {

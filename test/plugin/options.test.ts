@@ -1,7 +1,7 @@
 /** Guarantee 8: bad options get a clear error at registration, and never silently a default. */
 import { fastify } from 'fastify'
 import { describe, expect, test } from 'vitest'
-import sluice, { FixedLimit } from '../../src/index.js'
+import sluice, { AimdLimit, FixedLimit } from '../../src/index.js'
 
 async function registering(options: unknown): Promise<unknown> {
   const app = fastify()
@@ -36,7 +36,16 @@ const nobody = (): string => ''
 describe('app.register(sluice, options)', () => {
   test.each([
     [{ limit: 0 }, 'Option limit: got 0, takes an integer in 1..'],
-    [{ limit: '5' }, 'Option limit: got "5", takes an integer >= 1 or a limit algorithm'],
+    [
+      { limit: '5' },
+      `Option limit: got "5", takes an integer >= 1, 'aimd', 'vegas' or 'gradient2',`,
+    ],
+    [
+      { limit: { algorithm: 'tcp' } },
+      `Option limit.algorithm: got "tcp", takes 'aimd', 'vegas' or`,
+    ],
+    [{ limit: { algorithm: 'vegas', max: 0 } }, 'Option limit.max: got 0, takes an integer in 1..'],
+    [{ limit: { initial: 5 } }, 'Option limit: got {"initial":5}, takes an integer >= 1,'],
     [{ limit: null }, 'Option limit: got null, takes'],
     [{ limits: 5 }, 'Option limits: got 5, takes no such name; limit, queue, key,'],
     [{ queue: { size: 5 } }, 'Option queue: got {"size":5}, takes effect only beside limit'],
@@ -56,6 +65,7 @@ describe('app.register(sluice, options)', () => {
     [{ key: 'ip' }, 'Option key: got "ip", takes a function of the request, or {'],
     [{ key: nobody }, 'Option limit: got undefined, takes an integer >= 1, for each key'],
     [{ key: nobody, limit: new FixedLimit(2) }, 'Option limit: got FixedLimit, takes an integer'],
+    [{ key: nobody, limit: 'vegas' }, 'Option limit: got "vegas", takes an integer >= 1, for each'],
     [{ key: { limit: 1 } }, 'Option key.by: got undefined, takes a function of the request'],
     [{ key: { by: nobody, limit: 0 } }, 'Option key.limit: got 0, takes an integer in 1..'],
     [{ key: { by: nobody, limit: 1, maxKeys: 0 } }, 'Option key.maxKeys: got 0, takes an integer'],
@@ -85,10 +95,26 @@ describe('app.register(sluice, options)', () => {
   })
 })
 
+test('one algorithm for two routes is refused: it would find a limit for neither', async () => {
+  const app = fastify()
+  await app.register(sluice)
+  const limit = new AimdLimit()
+  app.get('/a', { config: { concurrency: { limit } } }, async () => '')
+  const second = { config: { concurrency: { limit } } }
+  expect(() => app.get('/b', second, async () => '')).toThrow(
+    'Option GET /b: config.concurrency.limit: got AimdLimit, which another limiter has, takes an',
+  )
+  await app.close()
+})
+
 describe('config.concurrency', () => {
   test.each([
     [0, 'GET /report: config.concurrency.limit: got 0, takes an integer in 1..'],
-    ['2', 'GET /report: config.concurrency: got "2", takes an integer >= 1, an object of'],
+    ['2', 'GET /report: config.concurrency.limit: got "2", takes an integer >= 1,'],
+    [
+      { limit: { algorithm: 'aimd', min: 5, max: 2 } },
+      'config.concurrency.limit.min: got 5, takes',
+    ],
     [null, 'GET /report: config.concurrency: got null, takes an integer >= 1'],
     [true, 'GET /report: config.concurrency: got true, takes an integer >= 1'],
     [{ limit: 1.5 }, 'GET /report: config.concurrency.limit: got 1.5, takes'],
@@ -119,6 +145,8 @@ describe('config.concurrency', () => {
       { group: 'db' },
       { group: 'db', limit: 3 },
       { timeout: 5 },
+      'vegas',
+      { limit: { algorithm: 'gradient2', initial: 5, max: 50 }, queue: { size: 1 } },
     ]) {
       expect(await routing(good)).toBeUndefined()
     }

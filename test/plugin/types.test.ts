@@ -26,6 +26,9 @@ test('instances, requests and routes know the plugin by declaration merging', as
     { config: { concurrency: { group: 'db', limit: 3, releaseOn: 'close' } } },
     async () => '',
   )
+  app.get('/named', { config: { concurrency: 'gradient2' } }, async () => '')
+  const limit = { algorithm: 'vegas', initial: 5, alpha: 3 } as const
+  app.get('/with', { config: { concurrency: { limit } } }, async () => '')
   app.get('/false', { config: { concurrency: false } }, async () => '')
   await app.close()
 })
@@ -34,6 +37,8 @@ test('what is wrong does not compile', () => {
   const wrong = async (app: FastifyInstance): Promise<void> => {
     // @ts-expect-error a limit is a number or an algorithm
     await app.register(sluice, { limit: '5' })
+    // @ts-expect-error an option of another algorithm
+    await app.register(sluice, { limit: { algorithm: 'aimd', tolerance: 2 } })
     // @ts-expect-error no such option
     await app.register(sluice, { limits: 5 })
     // @ts-expect-error no such order

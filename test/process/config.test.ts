@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 
 describe('the environment', () => {
@@ -28,6 +29,14 @@ describe('the environment', () => {
     ).toMatchObject({ PORT: 0, TIME_SCALE: 0.5, LIMIT: 7, QUEUE_SIZE: 0, QUEUE_TIMEOUT_MS: 9 })
   })
 
+  test.each(['aimd', 'vegas', 'gradient2'])('LIMIT=%s names an algorithm', async (LIMIT) => {
+    const config = readConfig({ LIMIT })
+    expect(config.LIMIT).toBe(LIMIT)
+    const app = await buildApp(config)
+    expect(app.concurrency.limiters[0]).toMatchObject({ name: 'app', limit: 20 })
+    await app.close()
+  })
+
   test.each([
     ['PORT', '-1'],
     ['PORT', '80.5'],
@@ -41,6 +50,7 @@ describe('the environment', () => {
     ['TIME_SCALE', 'NaN'],
     ['LIMIT', '0'],
     ['LIMIT', '2.5'],
+    ['LIMIT', 'Vegas'],
     ['DRAIN_DELAY_MS', '-1'],
     ['DRAIN_TIMEOUT_MS', 'Infinity'],
   ])('guarantee 8: %s=%s is refused by name, with what it got and what it takes', (name, value) => {

@@ -15,9 +15,11 @@ import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 export type OfLimit = number | ((limit: number) => number)
 
 export interface VegasOptions {
-  /** An integer in [1, max]; default 20. */
+  /** An integer in [min, max]; default 20. */
   initial?: number | undefined
-  /** An integer >= 1; default 1000. */
+  /** An integer >= 1; default 1. */
+  min?: number | undefined
+  /** An integer >= min; default 1000. */
   max?: number | undefined
   /** How much of each change is made, in (0, 1]; default 1. */
   smoothing?: number | undefined
@@ -34,6 +36,7 @@ export interface VegasOptions {
 }
 
 export class VegasLimit implements LimitAlgorithm {
+  readonly #min: number
   readonly #max: number
   readonly #smoothing: number
   readonly #alpha: (limit: number) => number
@@ -52,6 +55,7 @@ export class VegasLimit implements LimitAlgorithm {
     checkObject('options', options)
     checkNames(options, [
       'initial',
+      'min',
       'max',
       'smoothing',
       'alpha',
@@ -60,22 +64,22 @@ export class VegasLimit implements LimitAlgorithm {
       'probeMultiplier',
       'random',
     ])
-    const { initial, max } = options
-    const bounds = readBounds({ initial, max }, { initial: 20, min: 1, max: 1000 })
+    const { initial, min, max } = readBounds(options, { initial: 20, min: 1, max: 1000 })
     const { smoothing = 1, probeMultiplier = 30, random = Math.random } = options
     checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
     checkInteger('probeMultiplier', probeMultiplier, 1, Number.MAX_SAFE_INTEGER)
     if (typeof random !== 'function') {
       throw new TypeError(`random: got ${show(random)}, takes a function`)
     }
-    this.#max = bounds.max
+    this.#min = min
+    this.#max = max
     this.#smoothing = smoothing
     this.#alpha = ofLimit('alpha', options.alpha ?? ((limit) => 3 * log10(limit)))
     this.#beta = ofLimit('beta', options.beta ?? ((limit) => 6 * log10(limit)))
     this.#threshold = ofLimit('threshold', options.threshold ?? log10)
     this.#probeMultiplier = probeMultiplier
     this.#random = random
-    this.#estimate = bounds.initial
+    this.#estimate = initial
     this.#jitter = this.#nextJitter()
   }
 
@@ -114,7 +118,7 @@ export class VegasLimit implements LimitAlgorithm {
       else if (queue > beta) next = estimate - step
       else return
     }
-    next = Math.max(1, Math.min(this.#max, next))
+    next = Math.max(this.#min, Math.min(this.#max, next))
     this.#estimate = (1 - this.#smoothing) * estimate + this.#smoothing * next
   }
 
