@@ -35,8 +35,8 @@ import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 export class Limiter implements LimiterView {
   readonly name: string
   readonly #algorithm: LimitAlgorithm
-  /** Whether the algorithm learns, so that tokens must know their times. */
-  readonly #learns: boolean
+  /** Whether the algorithm learns, so that tokens must know their times. @internal */
+  readonly learns: boolean
   readonly #clock: Clock
   readonly #queueSize: number
   readonly #queueTimeout: number
@@ -67,13 +67,13 @@ export class Limiter implements LimiterView {
     this.name = name
     this.#account = account
     this.#algorithm = algorithm
-    this.#learns = !(algorithm instanceof FixedLimit)
+    this.learns = !(algorithm instanceof FixedLimit)
     this.#limit = atLeastOne(algorithm.limit)
     this.#clock = clock
     this.#queueSize = queue.size
     this.#queueTimeout = queue.timeout
     this.#queue = new WaitQueue(queue.order)
-    if (this.#learns) claim(algorithm)
+    if (this.learns) claim(algorithm)
   }
 
   /** How many may be in flight now: an integer >= 1. */
@@ -171,7 +171,7 @@ export class Limiter implements LimiterView {
 
   #admitAtOnce(): Token {
     this.#account.waits.record(0)
-    return this.#admit(this.#learns ? this.#clock() : 0)
+    return this.#admit(this.learns ? this.#clock() : 0)
   }
 
   #admit(now: number): Token {
@@ -207,7 +207,7 @@ export class Limiter implements LimiterView {
   #end(token: Token, outcome: Outcome): void {
     this.#inFlight--
     try {
-      if (this.#learns && outcome !== 'ignored') this.#learn(token, outcome === 'dropped')
+      if (this.learns && outcome !== 'ignored') this.#learn(token, outcome === 'dropped')
     } finally {
       if (this.#queue.size > 0) this.#admitWaiting()
     }

@@ -45,6 +45,16 @@ export class Token implements Disposable {
     this.end('ignored')
   }
 
+  /** What came until now was no work of what the limit protects. @internal */
+  beginAnew(now: number): void {
+    ;(this as { startTime: number }).startTime = now
+  }
+
+  /** Something else bounds it: its sample is no reason to raise the limit. @internal */
+  countAlone(): void {
+    ;(this as { inFlight: number }).inFlight = 1
+  }
+
   [Symbol.dispose](): void {
     this.end('ignored')
   }

@@ -17,6 +17,7 @@ import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
 import type { Refusal } from './admission.js'
 import { closeBehind, isPipelined, turnOf, unwatch, watch } from './pipelining.js'
+import { beginAnew, endAll, haveWaited, outcomeOf } from './tokens.js'
 import type { ReleaseOn, RequestConcurrency, RequestSpan } from './types.js'
 
 const kRequest = Symbol('sluice.request')
@@ -54,6 +55,10 @@ export class ActiveRequest implements RequestConcurrency {
   readonly #list: ActiveRequests
   readonly #startedAt = performance.now()
   #handling = false
+  /** When the answer was ready to be sent; 0 if it went around Fastify, or nobody learns from it. */
+  #readyAt = 0
+  /** What its limits learn. */
+  #outcome: Outcome = 'ignored'
   #controller: AbortController | undefined
   #abortReason: unknown
 
@@ -103,6 +108,7 @@ export class ActiveRequest implements RequestConcurrency {
   }
 
   take(token: Token): void {
+    if (this.waited > 0) haveWaited(this.token)
     token.before = this.token
     this.token = token
     this.held++
@@ -112,6 +118,16 @@ export class ActiveRequest implements RequestConcurrency {
   handlerStarted(releaseOn: ReleaseOn): void {
     this.handled = true
     this.#handling = releaseOn === 'settled'
+  }
+
+  /** Samples begin here: what came before was a wait, or its client's sending of a body. */
+  workBegins(): void {
+    beginAnew(this.token)
+  }
+
+  /** The answer is ready; only what is told so becomes a sample. */
+  answerReady(): void {
+    this.#readyAt = performance.now()
   }
 
   handlerSettled(): void {
@@ -128,7 +144,8 @@ export class ActiveRequest implements RequestConcurrency {
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
     const answered = this.isAnswered()
-    const duration = performance.now() - this.#startedAt
+    const now = performance.now()
+    const duration = now - this.#startedAt
     if (answered) {
       if (this.isShed()) traffic.rejected++
       traffic.endAnswered(this.#route, this.response.statusCode, duration)
@@ -136,6 +153,10 @@ export class ActiveRequest implements RequestConcurrency {
       traffic.endAborted(this.#route)
       this.waiter?.cancel('aborted', undefined)
       this.abort(new DOMException('The client left', 'AbortError'))
+    }
+    if (answered && this.handled) {
+      const work = this.#readyAt - this.#startedAt - this.waited
+      this.#outcome = outcomeOf(this.response.statusCode, work, now - this.#readyAt)
     }
     if (!this.#handling) this.release()
     if (this.#list.isObserved) this.#list.tell(this.spanOf(answered, duration))
@@ -182,23 +203,15 @@ export class ActiveRequest implements RequestConcurrency {
   }
 
   private release(): void {
-    const { statusCode } = this.response
-    if (!this.handled || !this.isAnswered()) this.end('ignored')
-    else this.end(statusCode === 503 || statusCode === 504 ? 'dropped' : 'succeeded')
+    this.end(this.#outcome)
     this.onReleased?.()
   }
 
-  /** Every token ends, even if the limit of one of them throws at its sample. */
   private end(outcome: Outcome): void {
-    let { token } = this
+    const { token } = this
     this.token = undefined
-    for (this.held = 0; token !== undefined; token = token.before) {
-      try {
-        token.end(outcome)
-      } catch (error) {
-        this.#list.onError(error)
-      }
-    }
+    this.held = 0
+    endAll(token, outcome, this.#list.onError)
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Tells a request when its handler begins and settles. A request that is over before its handler
- * begins has given its permits back, so the handler does not run.
+ * begins has given its permits back, so the handler does not run. Where a limit learns it is told, by
+ * hooks, what of its time was its own.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { ActiveRequest } from './active-request.js'
@@ -41,4 +42,26 @@ export function watchHandler(
       },
     )
   }
+}
+
+/** A `preValidation` hook: how long a client takes to send its body says nothing of the service. */
+export function bodyRead(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  if (request.body !== undefined) activeOf(request)?.workBegins()
+  done()
+}
+
+/** An `onSend` hook. */
+export function answerReady(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  _payload: unknown,
+  done: () => void,
+): void {
+  activeOf(request)?.answerReady()
+  done()
+}
+
+/** An earlier hook may have answered before the plugin saw the request. */
+function activeOf(request: FastifyRequest): ActiveRequest | null {
+  return request.concurrency as ActiveRequest | null
 }

@@ -4,7 +4,7 @@ import type { Limiter } from '../core/limiter.js'
 import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
 import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
-import { watchHandler } from './handler.js'
+import { answerReady, bodyRead, watchHandler } from './handler.js'
 import { createLimiter, readRouteConcurrency, refuse, type Settings } from './options.js'
 import type { PriorityFunction, RouteConcurrencyOptions } from './types.js'
 
@@ -20,6 +20,8 @@ interface RouteSettings {
   readonly limiters: readonly Admitting[]
   /** Outside every limit, and never refused. */
   readonly exempt: boolean
+  /** One of its limits finds itself. */
+  readonly learns: boolean
   readonly priority: PriorityFunction | undefined
   /** Milliseconds. */
   readonly timeout: number | undefined
@@ -28,6 +30,7 @@ interface RouteSettings {
 export class Route implements RouteSettings {
   readonly limiters: readonly Admitting[]
   readonly exempt: boolean
+  readonly learns: boolean
   readonly priority: PriorityFunction | undefined
   readonly timeout: number | undefined
   readonly #all: Traffic
@@ -39,6 +42,7 @@ export class Route implements RouteSettings {
     this.#pattern = pattern
     this.limiters = settings.limiters
     this.exempt = settings.exempt
+    this.learns = settings.learns
     this.priority = settings.priority
     this.timeout = settings.timeout
   }
@@ -95,12 +99,17 @@ export class Routes {
       const releaseOn = given.releaseOn ?? this.#settings.releaseOn
       options.handler = watchHandler(options.handler, releaseOn)
     }
+    if (route.learns) {
+      options.preValidation = [bodyRead, options.preValidation ?? []].flat()
+      options.onSend = [options.onSend ?? [], answerReady].flat()
+    }
   }
 
   #createExempt(pattern: string): Route {
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [],
       exempt: true,
+      learns: false,
       priority: undefined,
       timeout: undefined,
     })
@@ -112,6 +121,7 @@ export class Routes {
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
       exempt: false,
+      learns: [own, app].some((limiter) => limiter?.learns),
       priority: given.priority ?? priority,
       timeout: milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds,
     })

@@ -1,7 +1,8 @@
 /** How a request ended is what its limit learns; and what is held is given back at the right moment. */
+import { Readable } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice, { type LimitAlgorithm, type Sample } from '../../src/index.js'
+import sluice, { type LimitAlgorithm, type Limiter, type Sample } from '../../src/index.js'
 import { untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'
 
@@ -10,6 +11,16 @@ let app: FastifyInstance
 afterEach(() => app.close())
 
 const nap = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+
+/** Keeps what it is told. */
+class Pupil implements LimitAlgorithm {
+  readonly limit = 5
+  readonly samples: Sample[] = []
+  onSample(sample: Sample): number {
+    this.samples.push(sample)
+    return this.limit
+  }
+}
 
 describe('what a limit learns', () => {
   test.each([
@@ -20,15 +31,11 @@ describe('what a limit learns', () => {
     ['nothing of bad input, which no handler saw', '/invalid', undefined],
     ['nothing of an unknown path', '/unknown', undefined],
     ['nothing of a client that left', '/left', undefined],
+    ['nothing of a body that streams for long', '/stream/50', undefined],
+    ['a stream that is sent at once', '/stream/0', { dropped: false }],
+    ['nothing of a hijacked response', '/hijack', undefined],
   ])('%s', async (_name, path, expected) => {
-    const samples: Sample[] = []
-    const limit: LimitAlgorithm = {
-      limit: 5,
-      onSample(sample) {
-        samples.push(sample)
-        return 5
-      },
-    }
+    const limit = new Pupil()
     app = fastify()
     await app.register(sluice, { limit })
     for (const status of [200, 500, 503, 504]) {
@@ -42,16 +49,71 @@ describe('what a limit learns', () => {
     app.get('/left', async ({ concurrency: { signal } }) => {
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
     })
+    app.get<{ Params: { ms: number } }>('/stream/:ms', async ({ params: { ms } }, reply) => {
+      await nap()
+      return reply.send(Readable.from(parts(Number(ms))))
+    })
+    app.get('/hijack', async (_request, { raw }) => {
+      await nap()
+      raw.end('mine')
+    })
     const wire = await send(await listen(app), get(path))
     if (path === '/left') await until(() => app.concurrency.snapshot().requests.active === 1)
-    else await wire.received('HTTP/1.1 ')
+    else await wire.received(path.startsWith('/stream') ? '0\r\n\r\n' : 'HTTP/1.1 ')
     wire.socket.destroy()
     await untilIdle({ app })
-    expect(samples).toEqual(
+    expect(limit.samples).toEqual(
       expected === undefined ? [] : [expect.objectContaining({ ...expected, inFlight: 1 })],
     )
   })
+
+  test('nothing of how long a client takes to send its body', async () => {
+    const limit = new Pupil()
+    app = fastify()
+    await app.register(sluice, { limit })
+    app.post('/', async () => {
+      await nap()
+      return 'ok'
+    })
+    const head =
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n'
+    const wire = await send(await listen(app), `${head}a`)
+    await until(() => app.concurrency.snapshot().limiters[0]?.inFlight === 1)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    wire.socket.write('b')
+    await wire.received('200 OK')
+    wire.socket.destroy()
+    await untilIdle({ app })
+    expect(limit.samples).toHaveLength(1)
+    expect(limit.samples[0]?.rtt).toBeLessThan(90)
+  })
+
+  test('nothing of a wait for a wider limit, and to grow no more by it', async () => {
+    const limit = new Pupil()
+    app = fastify()
+    await app.register(sluice, { limit: 1 })
+    app.get('/', { config: { concurrency: { limit } } }, async () => {
+      await nap()
+      return ''
+    })
+    await app.ready()
+    const held = (app.concurrency.limiters[0] as Limiter).tryAcquire()
+    const answers = [app.inject('/').then(), app.inject('/').then()]
+    await until(() => app.concurrency.limiters[0]?.queued === 2)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    held?.ignore()
+    await Promise.all(answers)
+    await untilIdle({ app })
+    expect(limit.samples.map(({ inFlight }) => inFlight)).toEqual([1, 1])
+    expect(limit.samples[0]?.rtt).toBeLessThan(90)
+  })
 })
+
+async function* parts(ms: number): AsyncGenerator<string> {
+  yield 'head'
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  yield 'tail'
+}
 
 test("a grant and the client's leaving in one tick: the permit is not lost", async () => {
   app = fastify()
@@ -66,7 +128,7 @@ test("a grant and the client's leaving in one tick: the permit is not lost", asy
     handled++
     return ''
   })
-  const [limiter] = app.concurrency.limiters as unknown as [import('../../src/index.js').Limiter]
+  const [limiter] = app.concurrency.limiters as unknown as [Limiter]
   const held = limiter.tryAcquire()
   app.inject('/').catch(() => {})
   await until(() => limiter.queued === 1)
@@ -88,7 +150,7 @@ test('who is refused by a wide scope has given back the narrow one before the re
     },
   })
   app.get('/', { config: { concurrency: 5 } }, async () => '')
-  const limiter = app.concurrency.limiters[0] as import('../../src/index.js').Limiter
+  const limiter = app.concurrency.limiters[0] as Limiter
   const held = limiter.tryAcquire()
   expect((await app.inject('/')).statusCode).toBe(503)
   expect(inFlight).toBe(0)

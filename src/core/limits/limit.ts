@@ -27,3 +27,7 @@ export interface LimitAlgorithm {
 export function checkRtt(rtt: number): void {
   checkNumberIn('rtt', rtt, 'milliseconds > 0', (value) => value > 0)
 }
+
+export function checkMaxRtt(maxRtt: number): void {
+  checkNumberIn('maxRtt', maxRtt, 'milliseconds > 0', (value) => value > 0)
+}

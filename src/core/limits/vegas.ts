@@ -9,7 +9,7 @@
  */
 import { checkInteger, checkNames, checkNumberIn, checkObject, show } from '../check.js'
 import { readBounds } from './bounds.js'
-import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
+import { checkMaxRtt, checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
 /** A number, or one that depends on the limit. */
 export type OfLimit = number | ((limit: number) => number)
@@ -31,6 +31,11 @@ export interface VegasOptions {
   threshold?: OfLimit | undefined
   /** It probes about every `probeMultiplier * limit` samples; an integer >= 1; default 30. */
   probeMultiplier?: number | undefined
+  /**
+   * The most that the baseline may become, in milliseconds, > 0; default Infinity. Without it a
+   * probe during an incident makes that the new normal.
+   */
+  maxRtt?: number | undefined
   /** Gives [0, 1); default `Math.random`. */
   random?: (() => number) | undefined
 }
@@ -43,6 +48,7 @@ export class VegasLimit implements LimitAlgorithm {
   readonly #beta: (limit: number) => number
   readonly #threshold: (limit: number) => number
   readonly #probeMultiplier: number
+  readonly #maxRtt: number
   readonly #random: () => number
   #estimate: number
   /** The fastest sample since the last probe; 0 before the first. */
@@ -62,12 +68,15 @@ export class VegasLimit implements LimitAlgorithm {
       'beta',
       'threshold',
       'probeMultiplier',
+      'maxRtt',
       'random',
     ])
     const { initial, min, max } = readBounds(options, { initial: 20, min: 1, max: 1000 })
     const { smoothing = 1, probeMultiplier = 30, random = Math.random } = options
+    const { maxRtt = Number.POSITIVE_INFINITY } = options
     checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
     checkInteger('probeMultiplier', probeMultiplier, 1, Number.MAX_SAFE_INTEGER)
+    checkMaxRtt(maxRtt)
     if (typeof random !== 'function') {
       throw new TypeError(`random: got ${show(random)}, takes a function`)
     }
@@ -78,6 +87,7 @@ export class VegasLimit implements LimitAlgorithm {
     this.#beta = ofLimit('beta', options.beta ?? ((limit) => 6 * log10(limit)))
     this.#threshold = ofLimit('threshold', options.threshold ?? log10)
     this.#probeMultiplier = probeMultiplier
+    this.#maxRtt = maxRtt
     this.#random = random
     this.#estimate = initial
     this.#jitter = this.#nextJitter()
@@ -93,9 +103,9 @@ export class VegasLimit implements LimitAlgorithm {
     if (this.#jitter * this.#probeMultiplier * this.#estimate <= this.#sinceProbe) {
       this.#jitter = this.#nextJitter()
       this.#sinceProbe = 0
-      this.#baseline = rtt
+      this.#baseline = Math.min(rtt, this.#maxRtt)
     } else if (this.#baseline === 0 || rtt < this.#baseline) {
-      this.#baseline = rtt
+      this.#baseline = Math.min(rtt, this.#maxRtt)
     } else {
       this.#update(rtt, inFlight, dropped)
     }

@@ -79,6 +79,36 @@ describe('Gradient2Limit', () => {
   })
 })
 
+describe('maxRtt: an incident does not become the new normal', () => {
+  /** Where the limit stands after 5,000 samples of 100 ms, from a service that took 10. */
+  function afterIncident(limit: LimitAlgorithm): number {
+    for (let sample = 0; sample < 100; sample++) feed(limit, 10)
+    const before = limit.limit
+    for (let sample = 0; sample < 5000; sample++) feed(limit, 100)
+    return limit.limit / before
+  }
+
+  test('Gradient2: the long average does not rise above it', () => {
+    const options = { initial: 100, min: 1, max: 100 }
+    expect(afterIncident(new Gradient2Limit(options))).toBe(1)
+    expect(afterIncident(new Gradient2Limit({ ...options, maxRtt: 20 }))).toBeLessThan(0.1)
+  })
+
+  test('Vegas: a probe does not raise the baseline above it', () => {
+    const options = { initial: 100, max: 100, probeMultiplier: 5, random: () => 0 }
+    expect(afterIncident(new VegasLimit(options))).toBe(1)
+    expect(afterIncident(new VegasLimit({ ...options, maxRtt: 20 }))).toBeLessThan(0.1)
+  })
+
+  test('it bounds the very first samples, too', () => {
+    const gradient2 = new Gradient2Limit({ initial: 100, min: 1, maxRtt: 20 })
+    const vegas = new VegasLimit({ initial: 100, probeMultiplier: 1e6, maxRtt: 20 })
+    for (const limit of [gradient2, vegas]) {
+      expect([feed(limit, 100), feed(limit, 100)].at(-1)).toBeLessThan(100)
+    }
+  })
+})
+
 describe('WindowedLimit', () => {
   test('gives its limit one sample a window: the average, the most in flight, any drop', () => {
     const samples: object[] = []
@@ -128,6 +158,8 @@ describe('guarantee 8: bad options get a clear error', () => {
     [VegasLimit, { smoothing: 0 }, 'smoothing: got 0, takes a number > 0 and <= 1'],
     [VegasLimit, { alpha: -1 }, 'alpha: got -1, takes a number >= 0, or a function of the limit'],
     [VegasLimit, { probeMultiplier: 0.5 }, 'probeMultiplier: got 0.5, takes an integer in 1..'],
+    [VegasLimit, { maxRtt: 0 }, 'maxRtt: got 0, takes milliseconds > 0'],
+    [Gradient2Limit, { maxRtt: '1s' }, 'maxRtt: got "1s", takes a number'],
     [VegasLimit, { random: 0.5 }, 'random: got 0.5, takes a function'],
     [Gradient2Limit, { tolerance: 0.9 }, 'tolerance: got 0.9, takes a number >= 1'],
     [Gradient2Limit, { longWindow: 0 }, 'longWindow: got 0, takes an integer in 1..'],
