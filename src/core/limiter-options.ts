@@ -11,6 +11,7 @@ import {
 import { type Clock, systemClock } from './clock.js'
 import type { LimitAlgorithm } from './limits/limit.js'
 import { type LimitOption, toAlgorithm } from './limits/named.js'
+import { checkShares, type Shares } from './shared-queue.js'
 import type { QueueOrder } from './wait-queue.js'
 
 export interface QueueOptions {
@@ -20,6 +21,11 @@ export interface QueueOptions {
   timeout?: number | undefined
   /** Whom to serve first within a priority; default `fifo`. */
   order?: QueueOrder | undefined
+  /**
+   * By priority, the part of the limit, in (0, 1], that is its own while it asks for it, however much
+   * of higher priority there is; at most 1 together; default none.
+   */
+  shares?: Shares | undefined
 }
 
 export interface LimiterOptions {
@@ -45,7 +51,12 @@ export interface LimiterAcquireOptions {
 export interface LimiterSettings {
   readonly name: string
   readonly algorithm: LimitAlgorithm
-  readonly queue: { readonly size: number; readonly timeout: number; readonly order: QueueOrder }
+  readonly queue: {
+    readonly size: number
+    readonly timeout: number
+    readonly order: QueueOrder
+    readonly shares: Shares | undefined
+  }
   readonly clock: Clock
 }
 
@@ -58,14 +69,15 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
     throw new TypeError(`clock: got ${show(clock)}, takes a function`)
   }
   checkObject('queue', queue)
-  checkNames(queue, ['size', 'timeout', 'order'], 'queue.')
-  const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo' } = queue
+  checkNames(queue, ['size', 'timeout', 'order', 'shares'], 'queue.')
+  const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo', shares } = queue
   checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
   checkTimeout('queue.timeout', timeout)
   if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
     throw new RangeError(`queue.order: got ${show(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
   }
-  return { name, algorithm: toAlgorithm(limit), queue: { size, timeout, order }, clock }
+  if (shares !== undefined) checkShares(shares)
+  return { name, algorithm: toAlgorithm(limit), queue: { size, timeout, order, shares }, clock }
 }
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */

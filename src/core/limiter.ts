@@ -6,12 +6,14 @@
  * rises, admits the next waiter before anyone else can ask. Cancelling: a waiter leaves in O(1).
  * Closing: waiters and later acquires reject with `SLUICE_CLOSED`; tokens that are out stay valid.
  * Cost: an admission that need not wait is one token and a few plain numbers; with a fixed limit the
- * clock is read only for those that wait. Samples hold no wait: a token's time begins at its grant.
+ * clock is read only for those that wait, until one of them has a deadline. Samples hold no wait: a
+ * token's time begins at its grant.
  */
 import { checkNumber } from './check.js'
 import type { Clock } from './clock.js'
-import { ClosedError, QueueFullError, QueueTimeoutError } from './errors.js'
+import { ClosedError, DeadlineError, QueueFullError, QueueTimeoutError } from './errors.js'
 import type { Histogram } from './histogram.js'
+import { Learning } from './learning.js'
 import {
   LimiterAccount,
   type LimiterSnapshot,
@@ -25,40 +27,42 @@ import {
   type LimiterOptions,
   readLimiterOptions,
 } from './limiter-options.js'
-import { claim, disclaim } from './limits/claim.js'
-import { FixedLimit } from './limits/fixed.js'
-import type { LimitAlgorithm } from './limits/limit.js'
+import { SharedQueue } from './shared-queue.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
+const REFUSALS = {
+  closed: ClosedError,
+  queue_full: QueueFullError,
+  queue_timeout: QueueTimeoutError,
+}
+
 export class Limiter implements LimiterView {
   readonly name: string
-  readonly #algorithm: LimitAlgorithm
-  /** Whether the algorithm learns, so that tokens must know their times. @internal */
-  readonly learns: boolean
   readonly #clock: Clock
   readonly #queueSize: number
   readonly #queueTimeout: number
   readonly #queue: WaitQueue<Token>
+  /** The same queue, where priorities have shares. */
+  readonly #shared: SharedQueue | undefined
   readonly #owner: WaiterOwner<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
       this.#account.rejected[reason]++
-      // A slot that freed while the next in line was doomed has waited for its leaving.
-      if (this.#queue.size > 0 && this.#inFlight < this.#limit) this.#admitWaiting()
+      // A slot that freed while the next in line was doomed has waited for its leaving; who is late
+      // leaves in `#admitWaiting`, which goes on by itself.
+      if (reason === 'deadline') return
+      if (this.#queue.size > 0 && this.#inFlight < this.#learning.limit) this.#admitWaiting()
     },
     end: (token, outcome) => this.#end(token, outcome),
   }
   readonly #account: LimiterAccount
-  #limit: number
+  readonly #learning: Learning
   #inFlight = 0
   #closed = false
 
-  /**
-   * An algorithm that learns belongs to one limiter, until that is closed.
-   * @throws RangeError or TypeError that names the option, what it got and what it takes.
-   */
+  /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
   constructor(options: LimiterOptions)
   /** @internal With an account that several limiters share. */
   constructor(options: LimiterOptions, account: LimiterAccount)
@@ -66,23 +70,27 @@ export class Limiter implements LimiterView {
     const { name, algorithm, queue, clock } = readLimiterOptions(options)
     this.name = name
     this.#account = account
-    this.#algorithm = algorithm
-    this.learns = !(algorithm instanceof FixedLimit)
-    this.#limit = atLeastOne(algorithm.limit)
     this.#clock = clock
     this.#queueSize = queue.size
     this.#queueTimeout = queue.timeout
-    this.#queue = new WaitQueue(queue.order)
-    if (this.learns) claim(algorithm)
+    this.#learning = new Learning(algorithm, clock)
+    const { order, size, shares } = queue
+    this.#shared = shares && new SharedQueue(order, size, shares, this.#learning, this.#owner)
+    this.#queue = this.#shared ?? new WaitQueue(order)
   }
 
   /** How many may be in flight now: an integer >= 1. */
   get limit(): number {
-    return this.#limit
+    return this.#learning.limit
   }
 
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  /** Its limit finds itself. @internal */
+  get adapts(): boolean {
+    return this.#learning.adapts
   }
 
   /** @internal */
@@ -107,7 +115,7 @@ export class Limiter implements LimiterView {
 
   /** For the plugin: `tryAcquire` of a priority that was checked. @internal */
   take(priority: number): Token | undefined {
-    return this.#isFree(priority) ? this.#admitAtOnce() : undefined
+    return this.#isFree(priority) ? this.#admitAtOnce(priority) : undefined
   }
 
   /**
@@ -123,26 +131,29 @@ export class Limiter implements LimiterView {
     }
     const { signal, timeout = this.#queueTimeout, priority = 0 } = options
     if (signal?.aborted) return this.#reject('aborted', signal.reason)
-    if (this.#isFree(priority)) return Promise.resolve(this.#admitAtOnce())
+    if (this.#isFree(priority)) return Promise.resolve(this.#admitAtOnce(priority))
     const refusal = this.#refusal(priority, timeout)
-    if (refusal === 'closed') return this.#reject(refusal, new ClosedError())
-    if (refusal === 'queue_full') return this.#reject(refusal, new QueueFullError())
-    if (refusal === 'queue_timeout') return this.#reject(refusal, new QueueTimeoutError())
+    if (refusal !== undefined) return this.#reject(refusal, new REFUSALS[refusal]())
     return this.#enqueue(priority, timeout, signal).promise
   }
 
   /**
    * For the plugin: what `acquire` does after `tryAcquire` failed, without a signal or an error
-   * object. Returns the waiter, or the reason why there is none (already counted).
-   * @internal
+   * object. Returns the waiter, or the reason why there is none (already counted). Who could not be
+   * done by its `deadline` when its turn comes, is not started. @internal
    */
-  wait(priority: number): Waiter<Token> | CancelReason {
+  wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
     const refusal = this.#refusal(priority, this.#queueTimeout)
     if (refusal !== undefined) {
       this.#account.rejected[refusal]++
       return refusal
     }
-    return this.#enqueue(priority, this.#queueTimeout, undefined)
+    const waiter = this.#enqueue(priority, this.#queueTimeout, undefined)
+    if (deadline !== undefined) {
+      waiter.deadline = deadline
+      this.#learning.expectDeadlines()
+    }
+    return waiter
   }
 
   /** For the plugin: work that it shed before it came here. @internal */
@@ -157,36 +168,35 @@ export class Limiter implements LimiterView {
   /** Ends admission for good; see the head of this file. Closing again does nothing. */
   close(): void {
     this.#closed = true
-    disclaim(this.#algorithm)
-    let waiter = this.#queue.peekLast()
-    while (waiter !== undefined) {
-      waiter.cancel('closed', new ClosedError())
-      waiter = this.#queue.peekLast()
+    this.#learning.close()
+    for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
+      last.cancel('closed', new ClosedError())
     }
   }
 
   #isFree(priority: number): boolean {
-    return this.#inFlight < this.#limit && this.#queue.highest < priority && !this.#closed
+    return this.#inFlight < this.#learning.limit && this.#queue.highest < priority && !this.#closed
   }
 
-  #admitAtOnce(): Token {
+  #admitAtOnce(priority: number): Token {
     this.#account.waits.record(0)
-    return this.#admit(this.learns ? this.#clock() : 0)
+    return this.#admit(priority, this.#learning.startTime())
   }
 
-  #admit(now: number): Token {
+  #admit(priority: number, now: number): Token {
     this.#account.admitted++
-    return Token.of(this.#owner, now, ++this.#inFlight)
+    const owner = this.#shared === undefined ? this.#owner : this.#shared.granted(priority)
+    return Token.of(owner, now, ++this.#inFlight)
   }
 
   /** Why a caller that finds no slot free can't wait; makes room where its priority allows. */
-  #refusal(priority: number, timeout: number): CancelReason | undefined {
+  #refusal(priority: number, timeout: number): keyof typeof REFUSALS | undefined {
     if (this.#closed) return 'closed'
     if (timeout === 0) return 'queue_timeout'
     if (this.#queue.size < this.#queueSize) return undefined
-    const last = this.#queue.peekLast()
-    if (last === undefined || last.priority >= priority) return 'queue_full'
-    last.cancel('queue_full', new QueueFullError())
+    const victim = this.#queue.victim(priority)
+    if (victim === undefined) return 'queue_full'
+    victim.cancel('queue_full', new QueueFullError())
     return undefined
   }
 
@@ -207,30 +217,23 @@ export class Limiter implements LimiterView {
   #end(token: Token, outcome: Outcome): void {
     this.#inFlight--
     try {
-      if (this.learns && outcome !== 'ignored') this.#learn(token, outcome === 'dropped')
+      this.#learning.end(token, outcome)
     } finally {
       if (this.#queue.size > 0) this.#admitWaiting()
     }
   }
 
-  #learn({ startTime, inFlight }: Token, dropped: boolean): void {
-    const rtt = this.#clock() - startTime
-    if (rtt <= 0) return
-    this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
-    this.#limit = atLeastOne(this.#algorithm.limit)
-  }
-
   #admitWaiting(): void {
     const now = this.#clock()
-    while (this.#inFlight < this.#limit && !this.#closed) {
+    while (this.#inFlight < this.#learning.limit && !this.#closed) {
       const waiter = this.#queue.peek(now)
       if (waiter === undefined || waiter.doomed) return
-      this.#account.waits.record(now - waiter.since)
-      waiter.grant(this.#admit(now))
+      if (waiter.deadline !== undefined && this.#learning.isTooLate(waiter.deadline, now)) {
+        waiter.cancel('deadline', new DeadlineError())
+      } else {
+        this.#account.waits.record(now - waiter.since)
+        waiter.grant(this.#admit(waiter.priority, now))
+      }
     }
   }
-}
-
-function atLeastOne(limit: number): number {
-  return limit >= 1 ? Math.floor(limit) : 1
 }

@@ -23,7 +23,7 @@ const ADAPTIVE_AFTER = 100
 export class WaitQueue<T> {
   readonly #order: QueueOrder
   /** Ascending by priority, none empty. */
-  readonly #levels: Level<T>[] = []
+  protected readonly levels: Level<T>[] = []
   #size = 0
   #nonEmptySince = 0
 
@@ -54,15 +54,25 @@ export class WaitQueue<T> {
   /** Whom to serve next; it stays until `remove`. @param now milliseconds; only `adaptive` reads it. */
   peek(now: number): Waiter<T> | undefined {
     const level = this.#top
-    if (level === undefined) return undefined
+    return level === undefined ? undefined : this.firstOf(level, now)
+  }
+
+  /** Whom of one priority to serve next. */
+  protected firstOf(level: Level<T>, now: number): Waiter<T> | undefined {
     if (this.#order === 'fifo') return level.oldest
     const newestFirst = this.#order === 'lifo' || now - this.#nonEmptySince > ADAPTIVE_AFTER
     return newestFirst ? level.newest : level.oldest
   }
 
-  /** Whom to give up for someone more important: the newest of the lowest priority. */
+  /** The newest of the lowest priority. */
   peekLast(): Waiter<T> | undefined {
-    return this.#levels[0]?.newest
+    return this.levels[0]?.newest
+  }
+
+  /** Whom to give up for a newcomer of that priority, if anybody. */
+  victim(priority: number): Waiter<T> | undefined {
+    const last = this.peekLast()
+    return last !== undefined && last.priority < priority ? last : undefined
   }
 
   remove(waiter: Waiter<T>): void {
@@ -74,30 +84,30 @@ export class WaitQueue<T> {
     else waiter.next.previous = waiter.previous
     waiter.level = waiter.previous = waiter.next = undefined
     this.#size--
-    if (level.oldest === undefined) this.#levels.splice(this.#search(level.priority), 1)
+    if (level.oldest === undefined) this.levels.splice(this.#search(level.priority), 1)
   }
 
   /** Asks for the size first: an index of -1 is no element to V8, and missing it costs 30 ns. */
   get #top(): Level<T> | undefined {
-    return this.#size === 0 ? undefined : this.#levels[this.#levels.length - 1]
+    return this.#size === 0 ? undefined : this.levels[this.levels.length - 1]
   }
 
   #levelOf(priority: number): Level<T> {
     const index = this.#search(priority)
-    const found = this.#levels[index]
+    const found = this.levels[index]
     if (found?.priority === priority) return found
     const level: Level<T> = { priority, oldest: undefined, newest: undefined }
-    this.#levels.splice(index, 0, level)
+    this.levels.splice(index, 0, level)
     return level
   }
 
   /** Index of the first level that is not below `priority`. */
   #search(priority: number): number {
     let low = 0
-    let high = this.#levels.length
+    let high = this.levels.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#levels[middle] as Level<T>).priority < priority) low = middle + 1
+      if ((this.levels[middle] as Level<T>).priority < priority) low = middle + 1
       else high = middle
     }
     return low

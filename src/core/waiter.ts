@@ -32,6 +32,8 @@ export class Waiter<T> implements AbortTarget {
 
   /** Why it left without a grant. */
   cancelled: CancelReason | undefined
+  /** By its owner's clock, when its work must be done; undefined where the owner does not ask. */
+  deadline: number | undefined
   readonly weight: number
   readonly priority: number
   /** When it began to wait, by its owner's clock; 0 where the owner does not ask. */

@@ -48,6 +48,8 @@ export class ActiveRequest implements RequestConcurrency {
   /** Called once it is closed and holds nothing. */
   onReleased: (() => void) | undefined
   deadline: NodeJS.Timeout | undefined
+  /** When that is, by `performance.now()`. */
+  dueAt: number | undefined
   readonly response: ServerResponse
   readonly #request: FastifyRequest
   readonly #socket: Socket

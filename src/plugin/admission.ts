@@ -14,8 +14,11 @@ export type Refusal = Exclude<RejectReason, 'aborted'>
 export interface Admitting {
   /** A token if one is free now. */
   take(priority: number): Token | undefined
-  /** Where `take` gave nothing: a place in the queue, or why there is none. */
-  wait(priority: number): Waiter<Token> | CancelReason
+  /**
+   * Where `take` gave nothing: a place in the queue, or why there is none. By the `deadline`, in
+   * milliseconds of `performance.now`, it must be done.
+   */
+  wait(priority: number, deadline: number | undefined): Waiter<Token> | CancelReason
   /** Takes note of a rejection that was decided elsewhere. */
   countRejected(reason: RejectReason): void
 }
@@ -47,7 +50,7 @@ export function waitInLine(
   refused: (reason: Refusal, limiter: Admitting) => void,
 ): void {
   const limiter = limiters[request.held] as Admitting
-  const waiter = limiter.wait(priority)
+  const waiter = limiter.wait(priority, request.dueAt)
   if (typeof waiter === 'string') return refuse(waiter)
   const since = performance.now()
   request.waiter = waiter

@@ -44,6 +44,7 @@ export class Gate {
     if (route.exempt) return done()
     if (shutdown.refusing) return this.#refuseOutside(route, request, reply, 'closed')
     if (route.timeout !== undefined) {
+      active.dueAt = performance.now() + route.timeout
       active.deadline = setTimeout(() => this.#expire(route, request, reply), route.timeout)
     }
     if (this.#settings.hook === 'preHandler') done()

@@ -20,7 +20,7 @@ interface RouteSettings {
   readonly limiters: readonly Admitting[]
   /** Outside every limit, and never refused. */
   readonly exempt: boolean
-  /** One of its limits finds itself. */
+  /** Its limits learn from its requests: how many to let in, or what cannot be done in time. */
   readonly learns: boolean
   readonly priority: PriorityFunction | undefined
   /** Milliseconds. */
@@ -116,14 +116,15 @@ export class Routes {
   }
 
   #create(pattern: string, own: Limiter | undefined, given: RouteConcurrencyOptions): Route {
-    const { app, priority, timeout } = this.#settings
-    const milliseconds = given.timeout ?? timeout
+    const { app, priority } = this.#settings
+    const milliseconds = given.timeout ?? this.#settings.timeout
+    const timeout = milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
       exempt: false,
-      learns: [own, app].some((limiter) => limiter?.learns),
+      learns: timeout !== undefined || [own, app].some((limiter) => limiter?.adapts),
       priority: given.priority ?? priority,
-      timeout: milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds,
+      timeout,
     })
   }
 

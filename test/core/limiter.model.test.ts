@@ -1,7 +1,7 @@
 /**
  * The limiter against a model of it: thousands of random interleavings of acquire, the three ends of
- * a token, abort, timeout, close and a limit that moves, in all three orders of the queue; after
- * every step the bound, the order and the accounts.
+ * a token, abort, timeout, close and a limit that moves, in all three orders of the queue, with shares
+ * and without; after every step the bound, the order and the accounts.
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -55,11 +55,16 @@ class Model {
   limit = 2
   closed = false
   now = 0
+  readonly held = new Map<number, number>()
   readonly #order: QueueOrder
+  readonly #shares: Record<number, number>
+  readonly #lastGrants = new Map<number | 'others', number>()
+  #grants = 0
   #nonEmptySince = 0
 
-  constructor(order: QueueOrder) {
+  constructor(order: QueueOrder, shares: Record<number, number>) {
     this.#order = order
+    this.#shares = shares
   }
 
   isFree(priority: number): boolean {
@@ -68,14 +73,13 @@ class Model {
   }
 
   acquire(waiter: ModelWaiter, timeout: number | undefined): void {
-    if (this.isFree(waiter.priority)) return this.grant(waiter.id)
+    if (this.isFree(waiter.priority)) return this.grant(waiter)
     if (this.closed) return this.settle(waiter.id, 'SLUICE_CLOSED')
     if (timeout === 0) return this.settle(waiter.id, 'SLUICE_QUEUE_TIMEOUT')
     if (this.waiters.length >= QUEUE_SIZE) {
-      const lowest = Math.min(...this.waiters.map(({ priority }) => priority))
-      if (lowest >= waiter.priority) return this.settle(waiter.id, 'SLUICE_QUEUE_FULL')
-      const newest = this.waiters.findLast(({ priority }) => priority === lowest)
-      this.leave(newest?.id ?? -1, 'SLUICE_QUEUE_FULL')
+      const victim = this.victim(waiter.priority)
+      if (victim === undefined) return this.settle(waiter.id, 'SLUICE_QUEUE_FULL')
+      this.leave(victim.id, 'SLUICE_QUEUE_FULL')
     }
     if (this.waiters.length === 0) this.#nonEmptySince = this.now
     this.waiters.push(waiter)
@@ -88,18 +92,72 @@ class Model {
     this.settle(id, outcome)
   }
 
-  end(limit: number | undefined): void {
+  victim(priority: number): ModelWaiter | undefined {
+    const beyond = this.waiters.filter(
+      (waiter) => this.waiting(waiter.priority).length > this.places(waiter.priority),
+    )
+    const lowest = Math.min(...beyond.map((waiter) => waiter.priority))
+    const isOwed = this.waiting(priority).length < this.places(priority)
+    if (!isOwed && lowest >= priority) return undefined
+    return beyond.findLast((waiter) => waiter.priority === lowest)
+  }
+
+  end(priority: number, limit: number | undefined): void {
     this.inFlight--
+    this.held.set(priority, this.holds(priority) - 1)
     if (limit !== undefined) this.limit = Math.max(limit, 1)
     while (this.inFlight < this.limit && this.waiters.length > 0) {
-      const highest = Math.max(...this.waiters.map(({ priority }) => priority))
-      const level = this.waiters.filter(({ priority }) => priority === highest)
+      const level = this.waiting(this.next())
       const old = this.now - this.#nonEmptySince > 100
       const newestFirst = this.#order === 'lifo' || (this.#order === 'adaptive' && old)
       const next = (newestFirst ? level.at(-1) : level[0]) as ModelWaiter
       this.waiters = this.waiters.filter((waiter) => waiter !== next)
-      this.grant(next.id)
+      this.grant(next)
     }
+  }
+
+  /** The priority that is next. */
+  next(): number {
+    const top = Math.max(...this.waiters.map(({ priority }) => priority))
+    const [due] = this.owed().sort((a, b) => this.lastGrant(a) - this.lastGrant(b))
+    if (due === undefined) return top
+    return this.isTight() && this.lastGrant(top) < this.lastGrant(due) ? top : due
+  }
+
+  /** Priorities that wait and have less than their share. */
+  owed(): number[] {
+    const shared = Object.keys(this.#shares).map(Number)
+    return shared.filter(
+      (priority) =>
+        this.waiting(priority).length > 0 && this.holds(priority) < this.slots(priority),
+    )
+  }
+
+  /** Not enough slots for all shares, or none for the others that are more important. */
+  isTight(): boolean {
+    const sum = Object.keys(this.#shares).reduce((sum, key) => sum + this.slots(Number(key)), 0)
+    const top = Math.max(...this.waiters.map(({ priority }) => priority))
+    return sum + (top in this.#shares ? 0 : 1) > this.limit
+  }
+
+  waiting(priority: number): ModelWaiter[] {
+    return this.waiters.filter((waiter) => waiter.priority === priority)
+  }
+
+  holds(priority: number): number {
+    return this.held.get(priority) ?? 0
+  }
+
+  slots(priority: number): number {
+    return Math.ceil((this.#shares[priority] ?? 0) * this.limit)
+  }
+
+  places(priority: number): number {
+    return Math.floor((this.#shares[priority] ?? 0) * QUEUE_SIZE)
+  }
+
+  lastGrant(priority: number): number {
+    return this.#lastGrants.get(priority in this.#shares ? priority : 'others') ?? 0
   }
 
   advance(ms: number): void {
@@ -118,9 +176,15 @@ class Model {
     for (const { id } of gone) this.settle(id, 'SLUICE_CLOSED')
   }
 
-  grant(id: number): void {
-    this.inFlight++
+  grant({ id, priority }: Pick<ModelWaiter, 'id' | 'priority'>): void {
+    this.take(priority)
     this.settle(id, 'granted')
+  }
+
+  take(priority: number): void {
+    this.inFlight++
+    this.held.set(priority, this.holds(priority) + 1)
+    this.#lastGrants.set(priority in this.#shares ? priority : 'others', ++this.#grants)
   }
 
   settle(id: number, outcome: string): void {
@@ -132,16 +196,16 @@ class Pair {
   readonly real: Limiter
   readonly model: Model
   readonly settled: string[] = []
-  readonly tokens: Token[] = []
+  readonly tokens: { token: Token; priority: number }[] = []
   readonly controllers = new Map<number, AbortController>()
   readonly algorithm: LimitAlgorithm & { limit: number } = { limit: 2, onSample: () => 0 }
   readonly clock = fakeClock()
   #id = 0
 
-  constructor(order: QueueOrder) {
-    const queue = { size: QUEUE_SIZE, order }
+  constructor(order: QueueOrder, shares?: Record<number, number>) {
+    const queue = { size: QUEUE_SIZE, order, shares }
     this.real = new Limiter({ limit: this.algorithm, queue, clock: this.clock })
-    this.model = new Model(order)
+    this.model = new Model(order, shares ?? {})
   }
 
   async run(step: Step): Promise<void> {
@@ -158,8 +222,8 @@ class Pair {
       const token = real.tryAcquire({ priority: step.priority })
       expect(token !== undefined).toBe(expected)
       if (token === undefined) return
-      model.inFlight++
-      tokens.push(token)
+      model.take(step.priority)
+      tokens.push({ token, priority: step.priority })
     } else if (step.kind === 'abort') {
       const waiting = model.waiters[step.which % Math.max(model.waiters.length, 1)]
       if (waiting === undefined) return
@@ -175,11 +239,12 @@ class Pair {
       real.close()
       model.close()
     } else if ('which' in step) {
-      const [token] = tokens.splice(step.which % Math.max(tokens.length, 1), 1)
-      if (token === undefined) return
+      const [taken] = tokens.splice(step.which % Math.max(tokens.length, 1), 1)
+      if (taken === undefined) return
+      const { token, priority } = taken
       // A sample needs a time that has passed.
       const sampled = step.kind !== 'ignore' && this.clock() > token.startTime
-      model.end(sampled ? this.algorithm.limit : undefined)
+      model.end(priority, sampled ? this.algorithm.limit : undefined)
       token[step.kind]()
       token.succeed()
     }
@@ -194,7 +259,7 @@ class Pair {
     this.real.acquire({ priority, timeout, signal: controller.signal }).then(
       (token) => {
         this.settled.push(`${id} granted`)
-        this.tokens.push(token)
+        this.tokens.push({ token, priority })
       },
       (error) => this.settled.push(`${id} ${error.code ?? error}`),
     )
@@ -216,12 +281,19 @@ class Pair {
   }
 }
 
-test.each(['fifo', 'lifo', 'adaptive'] as const)(
-  'guarantees 1, 2 and 3: every interleaving keeps bound, order and accounts (%s)',
-  async (order) => {
+test.each([
+  ['fifo', undefined],
+  ['lifo', undefined],
+  ['adaptive', undefined],
+  ['fifo', { [-1]: 0.25 }],
+  ['lifo', { [-1]: 0.5, 1: 0.5 }],
+  ['adaptive', { [-1]: 0.2, 0: 0.3 }],
+] as const)(
+  'guarantees 1, 2 and 3: every interleaving keeps bound, order, shares and accounts (%s, %j)',
+  async (order, shares) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
-        const pair = new Pair(order)
+        const pair = new Pair(order, shares)
         for (const each of steps) await pair.run(each)
         pair.real.close()
       }),

@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { FixedLimit, type LimitAlgorithm, Limiter, type Sample } from '../../src/index.js'
+import type { Waiter } from '../../src/core/waiter.js'
+import {
+  FixedLimit,
+  type LimitAlgorithm,
+  Limiter,
+  type Sample,
+  type Token,
+} from '../../src/index.js'
 import { fakeClock } from '../support/clock.js'
 import { turns } from '../support/deferred.js'
 
@@ -183,6 +190,73 @@ describe('guarantee 3: the order of the queue', () => {
   })
 })
 
+describe('deadlines: what cannot be done in time is not started', () => {
+  /** One slot, and what is known of runs: `count` of 100 ms. */
+  async function experienced(count: number) {
+    const clock = fakeClock(1)
+    const limiter = new Limiter({ limit: 1, queue: { size: 20_000 }, clock })
+    const run = async (ms: number, deadline = Number.POSITIVE_INFINITY): Promise<void> => {
+      const first = await limiter.acquire()
+      const next = limiter.wait(0, deadline) as Waiter<Token>
+      first.ignore()
+      clock.advance(ms)
+      ;(await next.promise).succeed()
+    }
+    for (let index = 0; index < count; index++) await run(100)
+    return { limiter, clock, run }
+  }
+
+  /** What becomes of two that wait, the first of them with so much time left when its turn comes. */
+  async function turnOf(limiter: Limiter, now: number, left: number): Promise<string[]> {
+    const held = await limiter.acquire()
+    const outcome: string[] = []
+    for (const deadline of [now + left, undefined]) {
+      ;(limiter.wait(0, deadline) as Waiter<Token>).promise.then(
+        (token) => {
+          outcome.push('admitted')
+          token.ignore()
+        },
+        ({ code }) => outcome.push(code),
+      )
+    }
+    held.ignore()
+    await turns()
+    return outcome
+  }
+
+  test('with less time left than any recent run took it is rejected, and the next one runs', async () => {
+    const { limiter, clock } = await experienced(10)
+    expect(await turnOf(limiter, clock(), 99)).toEqual(['SLUICE_DEADLINE', 'admitted'])
+    expect(limiter.snapshot().rejected.deadline).toBe(1)
+  })
+
+  test('with as much time as the shortest run took it is started', async () => {
+    const { limiter, clock, run } = await experienced(10)
+    expect(await turnOf(limiter, clock(), 100)).toEqual(['admitted', 'admitted'])
+    await run(40)
+    expect(await turnOf(limiter, clock(), 40)).toEqual(['admitted', 'admitted'])
+  })
+
+  test('nine runs prove nothing, nor do those of more than 20 s ago', async () => {
+    const few = await experienced(9)
+    expect(await turnOf(few.limiter, few.clock(), 1)).toEqual(['admitted', 'admitted'])
+    const { limiter, clock } = await experienced(10)
+    clock.advance(20_000)
+    expect(await turnOf(limiter, clock(), 1)).toEqual(['admitted', 'admitted'])
+  })
+
+  test('twenty thousand that are late leave at once, one after the other', async () => {
+    const { limiter, clock } = await experienced(10)
+    const held = await limiter.acquire()
+    for (let index = 0; index < 20_000; index++) {
+      ;(limiter.wait(0, clock() + 50) as Waiter<Token>).promise.catch(() => {})
+    }
+    held.ignore()
+    expect([limiter.queued, limiter.inFlight]).toEqual([0, 0])
+    expect(limiter.snapshot().rejected.deadline).toBe(20_000)
+  })
+})
+
 describe('rejections', () => {
   test('each reason is counted once, and the wait of the admitted only is kept', async () => {
     vi.useFakeTimers()
@@ -291,6 +365,10 @@ describe('guarantee 8: bad options get a clear error', () => {
     [{ limit: 1, queue: { size: -1 } }, 'queue.size: got -1, takes an integer in 0..'],
     [{ limit: 1, queue: { timeout: '1s' } }, 'queue.timeout: got "1s", takes a number'],
     [{ limit: 1, queue: { order: 'random' } }, 'queue.order: got "random", takes \'fifo\''],
+    [{ limit: 1, queue: { shares: 0.5 } }, 'queue.shares: got 0.5, takes an object'],
+    [{ limit: 1, queue: { shares: { high: 1 } } }, 'queue.shares: got "high", takes priorities'],
+    [{ limit: 1, queue: { shares: { 0: 0 } } }, 'queue.shares.0: got 0, takes a number > 0 and'],
+    [{ limit: 1, queue: { shares: { 0: 0.6, 1: 0.5 } } }, 'queue.shares: got 1.1 together, takes'],
     [{ limit: 1, name: 7 }, 'name: got 7, takes a string'],
     [{ limit: 1, clock: 0 }, 'clock: got 0, takes a function'],
   ])('%j', (options, message) => {

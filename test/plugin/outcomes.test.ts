@@ -115,6 +115,30 @@ async function* parts(ms: number): AsyncGenerator<string> {
   yield 'tail'
 }
 
+test('a request that could not be answered before its deadline any more is not started', async () => {
+  app = fastify()
+  await app.register(sluice, { limit: 1, timeout: 1000 })
+  let started = 0
+  app.get('/', async () => {
+    started++
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return ''
+  })
+  await app.ready()
+  const [limiter] = app.concurrency.limiters as [Limiter]
+  // Eleven in a line: that of the first is no run that was timed.
+  const line = await Promise.all(Array.from({ length: 11 }, () => app.inject('/')))
+  expect(line.map(({ statusCode }) => statusCode)).toEqual(Array(11).fill(200))
+  await untilIdle({ app })
+  const held = limiter.tryAcquire()
+  const answer = app.inject('/').then((response) => response)
+  await until(() => limiter.queued === 1)
+  await new Promise((resolve) => setTimeout(resolve, 985))
+  held?.ignore()
+  expect((await answer).json()).toMatchObject({ status: 503, code: 'SLUICE_DEADLINE' })
+  expect([started, limiter.snapshot().rejected.deadline]).toEqual([11, 1])
+})
+
 test("a grant and the client's leaving in one tick: the permit is not lost", async () => {
   app = fastify()
   let close = (): void => {}

@@ -1,0 +1,66 @@
+/**
+ * What a limiter learns from the work that it let through: the limit, if that is found by an
+ * algorithm, and how long a run takes at least, once anybody has a deadline. A fixed limit without
+ * deadlines learns nothing, and reads no clock for it.
+ */
+import type { Clock } from './clock.js'
+import { claim, disclaim } from './limits/claim.js'
+import { FixedLimit } from './limits/fixed.js'
+import type { LimitAlgorithm } from './limits/limit.js'
+import { ShortestRun } from './shortest-run.js'
+import type { Outcome, Token } from './token.js'
+
+export class Learning {
+  /** An integer >= 1. */
+  limit: number
+  /** The limit finds itself. */
+  readonly adapts: boolean
+  readonly #algorithm: LimitAlgorithm
+  readonly #clock: Clock
+  #runs: ShortestRun | undefined
+
+  /** @throws RangeError for an algorithm that learns for another limiter. */
+  constructor(algorithm: LimitAlgorithm, clock: Clock) {
+    this.#algorithm = algorithm
+    this.#clock = clock
+    this.limit = atLeastOne(algorithm.limit)
+    this.adapts = !(algorithm instanceof FixedLimit)
+    if (this.adapts) claim(algorithm)
+  }
+
+  /** When work began that begins now, as its token should say it: 0 if nobody will ask. */
+  startTime(): number {
+    return this.adapts || this.#runs !== undefined ? this.#clock() : 0
+  }
+
+  /** Work without a time by the clock is no sample. */
+  end({ startTime, inFlight }: Token, outcome: Outcome): void {
+    if (outcome === 'ignored' || !(this.adapts || this.#runs !== undefined)) return
+    const now = this.#clock()
+    const rtt = now - startTime
+    if (rtt <= 0) return
+    const dropped = outcome === 'dropped'
+    if (!dropped && startTime > 0) this.#runs?.record(rtt, now)
+    if (!this.adapts) return
+    this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
+    this.limit = atLeastOne(this.#algorithm.limit)
+  }
+
+  /** From now on runs are timed. */
+  expectDeadlines(): void {
+    this.#runs ??= new ShortestRun()
+  }
+
+  /** Whether not even the shortest of the recent runs, begun now, would end by the deadline. */
+  isTooLate(deadline: number, now: number): boolean {
+    return deadline - now < (this.#runs?.at(now) ?? 0)
+  }
+
+  close(): void {
+    disclaim(this.#algorithm)
+  }
+}
+
+function atLeastOne(limit: number): number {
+  return limit >= 1 ? Math.floor(limit) : 1
+}
