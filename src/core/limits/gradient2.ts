@@ -11,7 +11,7 @@
  */
 import { checkInteger, checkNames, checkNumberIn, checkObject } from '../check.js'
 import { readBounds } from './bounds.js'
-import { checkMaxRtt, checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
+import { checkRtt, type LimitAlgorithm, type MaxRtt, maxRttOf, type Sample } from './limit.js'
 
 export interface Gradient2Options {
   /** An integer in [min, max]; default 20. */
@@ -29,10 +29,11 @@ export interface Gradient2Options {
   /** How much slower than the average a sample may be: >= 1; default 1.5. */
   tolerance?: number | undefined
   /**
-   * The most that the long average may become, in milliseconds, > 0; default Infinity. Without it
-   * an incident that lasts becomes the new normal, and the limit grows again.
+   * The most that the long average may become: milliseconds > 0, or a function that gives them;
+   * default Infinity. Without it an incident that lasts becomes the new normal, and the limit grows
+   * again.
    */
-  maxRtt?: number | undefined
+  maxRtt?: MaxRtt | undefined
 }
 
 const WARM_UP = 10
@@ -43,7 +44,7 @@ export class Gradient2Limit implements LimitAlgorithm {
   readonly #smoothing: number
   readonly #queueSize: (limit: number) => number
   readonly #tolerance: number
-  readonly #maxRtt: number
+  readonly #maxRtt: () => number
   readonly #factor: number
   #estimate: number
   #samples = 0
@@ -69,7 +70,6 @@ export class Gradient2Limit implements LimitAlgorithm {
     checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
     checkInteger('longWindow', longWindow, 1, Number.MAX_SAFE_INTEGER)
     checkNumberIn('tolerance', tolerance, 'a number >= 1', (n) => n >= 1 && n < Infinity)
-    checkMaxRtt(maxRtt)
     if (typeof queueSize !== 'function') {
       const takes = 'a number >= 0, or a function of the limit'
       checkNumberIn('queueSize', queueSize, takes, (n) => n >= 0 && n < Infinity)
@@ -79,7 +79,7 @@ export class Gradient2Limit implements LimitAlgorithm {
     this.#smoothing = smoothing
     this.#queueSize = typeof queueSize === 'function' ? queueSize : () => queueSize
     this.#tolerance = tolerance
-    this.#maxRtt = maxRtt
+    this.#maxRtt = maxRttOf(maxRtt)
     this.#factor = 2 / (longWindow + 1)
     this.#estimate = initial
   }
@@ -110,7 +110,7 @@ export class Gradient2Limit implements LimitAlgorithm {
     } else {
       this.#longRtt = this.#longRtt * (1 - this.#factor) + rtt * this.#factor
     }
-    this.#longRtt = Math.min(this.#longRtt, this.#maxRtt)
+    this.#longRtt = Math.min(this.#longRtt, this.#maxRtt())
     return this.#longRtt
   }
 }

@@ -28,6 +28,12 @@ export function checkRtt(rtt: number): void {
   checkNumberIn('rtt', rtt, 'milliseconds > 0', (value) => value > 0)
 }
 
-export function checkMaxRtt(maxRtt: number): void {
-  checkNumberIn('maxRtt', maxRtt, 'milliseconds > 0', (value) => value > 0)
+/** The most that may count as normal, in milliseconds, > 0, or a function that gives it. */
+export type MaxRtt = number | (() => number)
+
+export function maxRttOf(value: MaxRtt): () => number {
+  if (typeof value === 'function') return value
+  const takes = 'milliseconds > 0, or a function that gives them'
+  checkNumberIn('maxRtt', value, takes, (n) => n > 0)
+  return () => value
 }

@@ -7,13 +7,19 @@
  * - Every one is windowed, over twice the fastest sample and at least 100 ms, so that it reacts to
  *   the load and not to single requests; a window of a single sample counts, or a limit of 1 before
  *   slow work would never learn.
+ * - Those with a baseline are probed, so that an overload does not become it (see probed.ts).
+ * - Gradient2 lets samples be 1.2 times the average and allows for a burst of 0.4 * sqrt(limit): its
+ *   own 1.5 and 4 settle at one and a half times the limit from which on a thrashing downstream gets
+ *   less done. Half of each change is made, and the average spans 100 windows, not 600, since probes
+ *   keep it low: the limit halves within 5 s.
  */
 import { show } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
 import { type BoundOptions, type Bounds, readBounds } from './bounds.js'
 import { FixedLimit } from './fixed.js'
 import { Gradient2Limit, type Gradient2Options } from './gradient2.js'
-import type { LimitAlgorithm } from './limit.js'
+import { type LimitAlgorithm, type MaxRtt, maxRttOf } from './limit.js'
+import { ProbedLimit } from './probed.js'
 import { VegasLimit, type VegasOptions } from './vegas.js'
 import { WindowedLimit } from './windowed.js'
 
@@ -34,13 +40,18 @@ export type NamedLimit =
 export type LimitOption = number | NamedLimit | LimitAlgorithm
 
 const BOUNDS: Bounds = { initial: 20, min: 1, max: 1000 }
-const WINDOW = { minWindow: 100, windowSize: 1 }
 
 const create: { [Name in AlgorithmName]: (options: OptionsByName[Name]) => LimitAlgorithm } = {
-  aimd: (options) => new AimdLimit({ ...options, ...boundsOf(options) }),
-  vegas: (options) => new VegasLimit({ ...options, ...boundsOf(options) }),
-  gradient2: ({ tolerance = 1.2, smoothing = 0.5, queueSize = halfRoot, ...options }) =>
-    new Gradient2Limit({ ...options, tolerance, smoothing, queueSize, ...boundsOf(options) }),
+  aimd: (options) => windowed(new AimdLimit({ ...options, ...readBounds(options, BOUNDS) })),
+  vegas: (options) =>
+    probed(options, (common) => windowed(new VegasLimit({ ...options, ...common }))),
+  gradient2: (options) => {
+    const { tolerance = 1.2, smoothing = 0.5, queueSize = burst, longWindow = 100 } = options
+    const own = { tolerance, smoothing, queueSize, longWindow }
+    return probed(options, (common) =>
+      windowed(new Gradient2Limit({ ...options, ...own, ...common })),
+    )
+  },
 }
 
 const NAMES = "'aimd', 'vegas' or 'gradient2'"
@@ -61,7 +72,7 @@ function createNamed<Name extends AlgorithmName>(
 ): LimitAlgorithm {
   const { algorithm, ...options } = given
   try {
-    return new WindowedLimit(create[algorithm](options as OptionsByName[Name]), WINDOW)
+    return create[algorithm](options as OptionsByName[Name])
   } catch (error) {
     ;(error as Error).message = `limit.${(error as Error).message}`
     throw error
@@ -80,15 +91,27 @@ function refuse(given: unknown): never {
   throw new TypeError(`limit: got ${show(given)}, takes ${takes}`)
 }
 
-function boundsOf(options: BoundOptions): Bounds {
-  return readBounds(options, BOUNDS)
-}
-
 function isName(value: unknown): value is AlgorithmName {
   return typeof value === 'string' && Object.hasOwn(create, value)
 }
 
+function windowed(limit: LimitAlgorithm): LimitAlgorithm {
+  return new WindowedLimit(limit, { minWindow: 100, windowSize: 1 })
+}
+
+function probed(
+  options: BoundOptions & { maxRtt?: MaxRtt | undefined },
+  limit: (common: Bounds & { maxRtt: MaxRtt }) => LimitAlgorithm,
+): LimitAlgorithm {
+  const bounds = readBounds(options, BOUNDS)
+  const maxRtt = maxRttOf(options.maxRtt ?? Number.POSITIVE_INFINITY)
+  return new ProbedLimit(
+    (atRest) => limit({ ...bounds, maxRtt: () => Math.min(maxRtt(), atRest()) }),
+    bounds.min,
+  )
+}
+
 /** Enough to find out whether more would do, and little enough to be forgiven. */
-function halfRoot(limit: number): number {
-  return Math.sqrt(limit) / 2
+function burst(limit: number): number {
+  return 0.4 * Math.sqrt(limit)
 }

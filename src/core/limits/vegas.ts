@@ -9,7 +9,7 @@
  */
 import { checkInteger, checkNames, checkNumberIn, checkObject, show } from '../check.js'
 import { readBounds } from './bounds.js'
-import { checkMaxRtt, checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
+import { checkRtt, type LimitAlgorithm, type MaxRtt, maxRttOf, type Sample } from './limit.js'
 
 /** A number, or one that depends on the limit. */
 export type OfLimit = number | ((limit: number) => number)
@@ -32,10 +32,10 @@ export interface VegasOptions {
   /** It probes about every `probeMultiplier * limit` samples; an integer >= 1; default 30. */
   probeMultiplier?: number | undefined
   /**
-   * The most that the baseline may become, in milliseconds, > 0; default Infinity. Without it a
-   * probe during an incident makes that the new normal.
+   * The most that the baseline may become: milliseconds > 0, or a function that gives them; default
+   * Infinity. Without it a probe during an incident makes that the new normal.
    */
-  maxRtt?: number | undefined
+  maxRtt?: MaxRtt | undefined
   /** Gives [0, 1); default `Math.random`. */
   random?: (() => number) | undefined
 }
@@ -48,7 +48,7 @@ export class VegasLimit implements LimitAlgorithm {
   readonly #beta: (limit: number) => number
   readonly #threshold: (limit: number) => number
   readonly #probeMultiplier: number
-  readonly #maxRtt: number
+  readonly #maxRtt: () => number
   readonly #random: () => number
   #estimate: number
   /** The fastest sample since the last probe; 0 before the first. */
@@ -76,7 +76,6 @@ export class VegasLimit implements LimitAlgorithm {
     const { maxRtt = Number.POSITIVE_INFINITY } = options
     checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
     checkInteger('probeMultiplier', probeMultiplier, 1, Number.MAX_SAFE_INTEGER)
-    checkMaxRtt(maxRtt)
     if (typeof random !== 'function') {
       throw new TypeError(`random: got ${show(random)}, takes a function`)
     }
@@ -87,7 +86,7 @@ export class VegasLimit implements LimitAlgorithm {
     this.#beta = ofLimit('beta', options.beta ?? ((limit) => 6 * log10(limit)))
     this.#threshold = ofLimit('threshold', options.threshold ?? log10)
     this.#probeMultiplier = probeMultiplier
-    this.#maxRtt = maxRtt
+    this.#maxRtt = maxRttOf(maxRtt)
     this.#random = random
     this.#estimate = initial
     this.#jitter = this.#nextJitter()
@@ -103,10 +102,11 @@ export class VegasLimit implements LimitAlgorithm {
     if (this.#jitter * this.#probeMultiplier * this.#estimate <= this.#sinceProbe) {
       this.#jitter = this.#nextJitter()
       this.#sinceProbe = 0
-      this.#baseline = Math.min(rtt, this.#maxRtt)
+      this.#baseline = rtt
     } else if (this.#baseline === 0 || rtt < this.#baseline) {
-      this.#baseline = Math.min(rtt, this.#maxRtt)
+      this.#baseline = rtt
     } else {
+      this.#baseline = Math.min(this.#baseline, this.#maxRtt())
       this.#update(rtt, inFlight, dropped)
     }
     return this.limit
