@@ -8,10 +8,10 @@
  *   the load and not to single requests; a window of a single sample counts, or a limit of 1 before
  *   slow work would never learn.
  * - Those with a baseline are probed, so that an overload does not become it (see probed.ts).
- * - Gradient2 lets samples be 1.2 times the average and allows for a burst of 0.4 * sqrt(limit): its
- *   own 1.5 and 4 settle at one and a half times the limit from which on a thrashing downstream gets
- *   less done. Half of each change is made, and the average spans 100 windows, not 600, since probes
- *   keep it low: the limit halves within 5 s.
+ * - Gradient2 lets samples be 1.15 times the average and allows for a burst of 0.3 * sqrt(limit), so
+ *   that it settles a fifth above the limit from which on a thrashing downstream gets less done; its
+ *   own 1.5 and 4 settle at nearly twice that. Half of each change is made, and the average spans 100
+ *   windows, not 600, since probes keep it low: the limit halves within 5 s and doubles within 5.
  */
 import { show } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
@@ -46,7 +46,7 @@ const create: { [Name in AlgorithmName]: (options: OptionsByName[Name]) => Limit
   vegas: (options) =>
     probed(options, (common) => windowed(new VegasLimit({ ...options, ...common }))),
   gradient2: (options) => {
-    const { tolerance = 1.2, smoothing = 0.5, queueSize = burst, longWindow = 100 } = options
+    const { tolerance = 1.15, smoothing = 0.5, queueSize = burst, longWindow = 100 } = options
     const own = { tolerance, smoothing, queueSize, longWindow }
     return probed(options, (common) =>
       windowed(new Gradient2Limit({ ...options, ...own, ...common })),
@@ -113,5 +113,5 @@ function probed(
 
 /** Enough to find out whether more would do, and little enough to be forgiven. */
 function burst(limit: number): number {
-  return 0.4 * Math.sqrt(limit)
+  return 0.3 * Math.sqrt(limit)
 }
