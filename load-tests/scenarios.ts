@@ -8,6 +8,7 @@ import file from './scenarios/file.js'
 import limited from './scenarios/limited.js'
 import overload from './scenarios/overload.js'
 import slowFast from './scenarios/slow-fast.js'
+import step from './scenarios/step.js'
 import versus from './scenarios/versus.js'
 
 export const scenarios: readonly Scenario[] = [
@@ -19,5 +20,6 @@ export const scenarios: readonly Scenario[] = [
   aborts,
   drain,
   overload,
+  step,
   versus,
 ]

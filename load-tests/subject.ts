@@ -29,8 +29,9 @@ export class Subject {
   readonly url: string
 
   /** One of subjects/menu.ts, on a free port. */
-  static async start(name: string, { core, signal }: Place): Promise<Subject> {
-    const args = ['--expose-gc', MAIN, name]
+  static async start(name: string, { core, signal }: Place, limit?: number): Promise<Subject> {
+    const own = limit === undefined ? [name] : [name, String(limit)]
+    const args = ['--expose-gc', MAIN, ...own]
     const child = launch(process.execPath, args, core, ['ignore', 'inherit', 'inherit', 'ipc'])
     try {
       const port = (await answerOf(child, signal)) as number

@@ -2,7 +2,7 @@
  * One server to be measured, in a process of its own, steered by its parent: it says which port it
  * listens on, and answers whatever it is asked with what it has used. It ends with its parent.
  *
- * Arguments: the subject's name.
+ * Arguments: the subject's name, and for some a limit.
  */
 import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
@@ -21,10 +21,10 @@ export interface Usage {
 export type Question = 'usage' | 'live memory'
 
 const kept: object[] = []
-const [name = ''] = process.argv.slice(2)
+const [name = '', limit] = process.argv.slice(2)
 const subject = subjects[name]
 if (subject === undefined) throw new Error(`no subject ${name}`)
-const server = await subject()
+const server = await subject(limit === undefined ? undefined : Number(limit))
 keepTickObject()
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')

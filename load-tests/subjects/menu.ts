@@ -1,7 +1,8 @@
 /** Which servers there are to be measured. Each is loaded only by the process that runs it. */
 import type { Server } from 'node:http'
 
-type Build = () => Promise<Server>
+/** @param limit in place of the subject's own */
+type Build = (limit?: number) => Promise<Server>
 
 export const subjects: Readonly<Record<string, Build>> = {
   'node:http': async () => (await import('./fast.js')).nodeHttp(),
@@ -13,10 +14,10 @@ export const subjects: Readonly<Record<string, Build>> = {
   'plugin full': async () => (await import('./fast.js')).full(),
   'cpu, bare Fastify': async () => (await import('./overload.js')).bare('cpu'),
   'cpu, under-pressure': async () => (await import('./overload.js')).pressed('cpu'),
-  'cpu, fixed limit': async () => (await import('./overload.js')).limited('cpu'),
-  'cpu, pressure': async () => (await import('./overload.js')).pressure('cpu'),
-  'io, pressure': async () => (await import('./overload.js')).pressure('io'),
+  'cpu, fixed limit': async () => (await import('./overload.js')).fixed('cpu'),
+  'cpu, Sluice': async () => (await import('./overload.js')).adaptive('cpu'),
   'io, bare Fastify': async () => (await import('./overload.js')).bare('io'),
   'io, under-pressure': async () => (await import('./overload.js')).pressed('io'),
-  'io, fixed limit': async () => (await import('./overload.js')).limited('io'),
+  'io, fixed limit': async (limit) => (await import('./overload.js')).fixed('io', limit),
+  'io, Sluice': async () => (await import('./overload.js')).adaptive('io'),
 }

@@ -6,6 +6,7 @@
 import type { Server } from 'node:http'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import sluice from '../../src/index.js'
 import { compute, Downstream } from './downstream.js'
 
@@ -32,21 +33,19 @@ export async function pressed(workload: Workload): Promise<Server> {
 }
 
 /** Somebody measured what the service can do at once, and wrote it down. */
-export async function limited(workload: Workload): Promise<Server> {
+export async function fixed(
+  workload: Workload,
+  limit = workload === 'cpu' ? 2 : SLOTS,
+): Promise<Server> {
   const app = fastify()
-  const limit = workload === 'cpu' ? 2 : SLOTS
   await app.register(sluice, { limit, queue: { size: 50, timeout: 400 } })
   return serve(app, workload)
 }
 
-/** Nobody had to measure anything. */
-export async function pressure(workload: Workload): Promise<Server> {
+/** Nobody had to measure anything: the same two words before any service. */
+export async function adaptive(workload: Workload): Promise<Server> {
   const app = fastify()
-  const limit = workload === 'cpu' ? undefined : SLOTS
-  await app.register(sluice, {
-    pressure: true,
-    ...(limit && { limit, queue: { size: 50, timeout: 400 } }),
-  })
+  await app.register(sluice, { limit: 'gradient2', pressure: true })
   return serve(app, workload)
 }
 
@@ -57,7 +56,15 @@ async function serve(app: FastifyInstance, workload: Workload): Promise<Server> 
     else await downstream.work()
     return 'done'
   })
-  app.get('/health/live', { logLevel: 'silent' }, async () => 'live')
+  app.get('/health/live', async () => 'live')
+  const registry: Registry = app.concurrency?.registry ?? new Registry()
+  collectDefaultMetrics({ register: registry })
+  app.get('/metrics', () => registry.metrics())
+  app.get('/concurrency', async () => app.concurrency.snapshot())
+  app.get('/slots/:slots', { config: { concurrency: false } }, async ({ params }) => {
+    downstream.slots = Number((params as { slots: string }).slots)
+    return downstream.slots
+  })
   await app.ready()
   return app.server
 }

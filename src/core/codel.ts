@@ -7,17 +7,18 @@
  * packets as in Facebook's folly and "Fail at Scale" (2015).
  */
 export class Codel {
-  readonly #target: number
-  readonly #interval: number
+  /** Milliseconds, > 0. */
+  target: number
+  /** Milliseconds, >= target. */
+  interval: number
   #end = Number.NEGATIVE_INFINITY
   #shortest = Number.POSITIVE_INFINITY
   #overloaded = false
   #shed = false
 
-  /** @param target milliseconds, > 0 @param interval milliseconds, >= target */
   constructor(target: number, interval: number) {
-    this.#target = target
-    this.#interval = interval
+    this.target = target
+    this.interval = interval
   }
 
   /** Takes the wait of one that leaves the queue, and says whether that was too long. */
@@ -33,18 +34,18 @@ export class Codel {
   }
 
   #sheds(waited: number): boolean {
-    if (!this.#overloaded || waited <= 2 * this.#target) return false
+    if (!this.#overloaded || waited <= 2 * this.target) return false
     this.#shed = true
     return true
   }
 
   #turn(now: number): void {
     // An interval in which nobody left the queue says nothing, as after a time of rest.
-    const rested = now - this.#end >= this.#interval
-    const standing = this.#shortest > this.#target
+    const rested = now - this.#end >= this.interval
+    const standing = this.#shortest > this.target
     this.#overloaded = !rested && (standing || this.#shed)
     this.#shed = false
     this.#shortest = Number.POSITIVE_INFINITY
-    this.#end = now + this.#interval
+    this.#end = now + this.interval
   }
 }

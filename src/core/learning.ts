@@ -7,6 +7,7 @@ import type { Clock } from './clock.js'
 import { claim, disclaim } from './limits/claim.js'
 import { FixedLimit } from './limits/fixed.js'
 import type { LimitAlgorithm } from './limits/limit.js'
+import { Patience } from './patience.js'
 import { ShortestRun } from './shortest-run.js'
 import type { Outcome, Token } from './token.js'
 
@@ -18,14 +19,20 @@ export class Learning {
   readonly #algorithm: LimitAlgorithm
   readonly #clock: Clock
   #runs: ShortestRun | undefined
+  /** Of its queue, where that has no timeout of its own. */
+  readonly patience: Patience | undefined
 
-  /** @throws RangeError for an algorithm that learns for another limiter. */
-  constructor(algorithm: LimitAlgorithm, clock: Clock) {
+  /**
+   * @param bounded the queue has a timeout of its own.
+   * @throws RangeError for an algorithm that learns for another limiter.
+   */
+  constructor(algorithm: LimitAlgorithm, clock: Clock, bounded: boolean) {
     this.#algorithm = algorithm
     this.#clock = clock
     this.limit = atLeastOne(algorithm.limit)
     this.adapts = !(algorithm instanceof FixedLimit)
     if (this.adapts) claim(algorithm)
+    this.patience = this.adapts && !bounded ? new Patience() : undefined
   }
 
   /** When work began that begins now, as its token should say it: 0 if nobody will ask. */
@@ -40,7 +47,10 @@ export class Learning {
     const rtt = now - startTime
     if (rtt <= 0) return
     const dropped = outcome === 'dropped'
-    if (!dropped && startTime > 0) this.#runs?.record(rtt, now)
+    if (!dropped && startTime > 0) {
+      this.#runs?.record(rtt, now)
+      this.patience?.learn(rtt)
+    }
     if (!this.adapts) return
     this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
     this.limit = atLeastOne(this.#algorithm.limit)

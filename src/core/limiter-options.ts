@@ -17,7 +17,10 @@ import type { QueueOrder } from './wait-queue.js'
 export interface QueueOptions {
   /** How many may wait: an integer >= 0; 0 rejects at once; default 1000. */
   size?: number | undefined
-  /** Milliseconds one may wait, >= 0; default Infinity: no timeout. */
+  /**
+   * Milliseconds one may wait, >= 0; Infinity: no timeout, which is the default before a number. Before
+   * an algorithm it is, while the queue stands, twice what the work takes, but at least 50 ms.
+   */
   timeout?: number | undefined
   /** Whom to serve first within a priority; default `fifo`. */
   order?: QueueOrder | undefined
@@ -53,7 +56,8 @@ export interface LimiterSettings {
   readonly algorithm: LimitAlgorithm
   readonly queue: {
     readonly size: number
-    readonly timeout: number
+    /** Undefined: as long as is sensible, which only a limit that finds itself knows. */
+    readonly timeout: number | undefined
     readonly order: QueueOrder
     readonly shares: Shares | undefined
   }
@@ -70,9 +74,9 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
   }
   checkObject('queue', queue)
   checkNames(queue, ['size', 'timeout', 'order', 'shares'], 'queue.')
-  const { size = 1000, timeout = Number.POSITIVE_INFINITY, order = 'fifo', shares } = queue
+  const { size = 1000, timeout, order = 'fifo', shares } = queue
   checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
-  checkTimeout('queue.timeout', timeout)
+  if (timeout !== undefined) checkTimeout('queue.timeout', timeout)
   if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
     throw new RangeError(`queue.order: got ${show(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
   }

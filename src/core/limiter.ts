@@ -50,9 +50,9 @@ export class Limiter implements LimiterView {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
       this.#account.rejected[reason]++
-      // A slot that freed while the next in line was doomed has waited for its leaving; who is late
-      // leaves in `#admitWaiting`, which goes on by itself.
-      if (reason === 'deadline') return
+      // Who is late leaves in `#admitWaiting`, which goes on by itself.
+      if (this.#admitting) return
+      // A slot that freed while the next in line was doomed has waited for its leaving.
       if (this.#queue.size > 0 && this.#inFlight < this.#learning.limit) this.#admitWaiting()
     },
     end: (token, outcome) => this.#end(token, outcome),
@@ -60,6 +60,7 @@ export class Limiter implements LimiterView {
   readonly #account: LimiterAccount
   readonly #learning: Learning
   #inFlight = 0
+  #admitting = false
   #closed = false
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
@@ -72,8 +73,8 @@ export class Limiter implements LimiterView {
     this.#account = account
     this.#clock = clock
     this.#queueSize = queue.size
-    this.#queueTimeout = queue.timeout
-    this.#learning = new Learning(algorithm, clock)
+    this.#queueTimeout = queue.timeout ?? Number.POSITIVE_INFINITY
+    this.#learning = new Learning(algorithm, clock, queue.timeout !== undefined)
     const { order, size, shares } = queue
     this.#shared = shares && new SharedQueue(order, size, shares, this.#learning, this.#owner)
     this.#queue = this.#shared ?? new WaitQueue(order)
@@ -129,12 +130,14 @@ export class Limiter implements LimiterView {
     } catch (error) {
       return Promise.reject(error)
     }
-    const { signal, timeout = this.#queueTimeout, priority = 0 } = options
+    const { signal, timeout, priority = 0 } = options
     if (signal?.aborted) return this.#reject('aborted', signal.reason)
     if (this.#isFree(priority)) return Promise.resolve(this.#admitAtOnce(priority))
     const refusal = this.#refusal(priority, timeout)
     if (refusal !== undefined) return this.#reject(refusal, new REFUSALS[refusal]())
-    return this.#enqueue(priority, timeout, signal).promise
+    const waiter = this.#enqueue(priority, timeout, signal)
+    if (timeout !== undefined) waiter.deadline = Number.POSITIVE_INFINITY
+    return waiter.promise
   }
 
   /**
@@ -143,12 +146,12 @@ export class Limiter implements LimiterView {
    * done by its `deadline` when its turn comes, is not started. @internal
    */
   wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
-    const refusal = this.#refusal(priority, this.#queueTimeout)
+    const refusal = this.#refusal(priority, undefined)
     if (refusal !== undefined) {
       this.#account.rejected[refusal]++
       return refusal
     }
-    const waiter = this.#enqueue(priority, this.#queueTimeout, undefined)
+    const waiter = this.#enqueue(priority, undefined, undefined)
     if (deadline !== undefined) {
       waiter.deadline = deadline
       this.#learning.expectDeadlines()
@@ -179,8 +182,10 @@ export class Limiter implements LimiterView {
   }
 
   #admitAtOnce(priority: number): Token {
+    const now = this.#learning.startTime()
     this.#account.waits.record(0)
-    return this.#admit(priority, this.#learning.startTime())
+    this.#learning.patience?.isTooLate(0, now)
+    return this.#admit(priority, now)
   }
 
   #admit(priority: number, now: number): Token {
@@ -190,14 +195,20 @@ export class Limiter implements LimiterView {
   }
 
   /** Why a caller that finds no slot free can't wait; makes room where its priority allows. */
-  #refusal(priority: number, timeout: number): keyof typeof REFUSALS | undefined {
+  #refusal(priority: number, timeout: number | undefined): keyof typeof REFUSALS | undefined {
     if (this.#closed) return 'closed'
-    if (timeout === 0) return 'queue_timeout'
-    if (this.#queue.size < this.#queueSize) return undefined
+    if ((timeout ?? this.#queueTimeout) === 0) return 'queue_timeout'
+    if (this.#queue.size < this.#queueSize && !this.#isHopeless(timeout)) return undefined
     const victim = this.#queue.victim(priority)
     if (victim === undefined) return 'queue_full'
     victim.cancel('queue_full', new QueueFullError())
     return undefined
+  }
+
+  /** The queue stands, and is longer than whoever did not say how long would wait. */
+  #isHopeless(timeout: number | undefined): boolean {
+    const { patience, limit } = this.#learning
+    return timeout === undefined && patience?.wouldBeTooLate(this.#queue.size, limit) === true
   }
 
   #reject(reason: CancelReason, error: unknown): Promise<never> {
@@ -205,11 +216,15 @@ export class Limiter implements LimiterView {
     return Promise.reject(error)
   }
 
-  #enqueue(priority: number, timeout: number, signal: AbortSignal | undefined): Waiter<Token> {
+  #enqueue(
+    priority: number,
+    timeout: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Waiter<Token> {
     const now = this.#clock()
     const waiter = new Waiter(this.#owner, 1, priority, now)
     this.#queue.push(waiter, now)
-    waiter.watch(signal, timeout)
+    waiter.watch(signal, timeout ?? this.#queueTimeout)
     return waiter
   }
 
@@ -228,12 +243,27 @@ export class Limiter implements LimiterView {
     while (this.#inFlight < this.#learning.limit && !this.#closed) {
       const waiter = this.#queue.peek(now)
       if (waiter === undefined || waiter.doomed) return
-      if (waiter.deadline !== undefined && this.#learning.isTooLate(waiter.deadline, now)) {
-        waiter.cancel('deadline', new DeadlineError())
-      } else {
-        this.#account.waits.record(now - waiter.since)
-        waiter.grant(this.#admit(waiter.priority, now))
+      if (this.#shed(waiter, now)) continue
+      this.#account.waits.record(now - waiter.since)
+      waiter.grant(this.#admit(waiter.priority, now))
+    }
+  }
+
+  /** Whoever cannot be done in time, or has waited too long, is not started. */
+  #shed(waiter: Waiter<Token>, now: number): boolean {
+    const { deadline, since } = waiter
+    const { patience } = this.#learning
+    this.#admitting = true
+    try {
+      if (deadline !== undefined && this.#learning.isTooLate(deadline, now)) {
+        return waiter.cancel('deadline', new DeadlineError())
       }
+      if (deadline === Number.POSITIVE_INFINITY || !patience?.isTooLate(now - since, now))
+        return false
+      // After a pause all are too late: the last of them is as good as whoever comes next.
+      return this.#queue.size > 1 && waiter.cancel('queue_timeout', new QueueTimeoutError())
+    } finally {
+      this.#admitting = false
     }
   }
 }

@@ -49,6 +49,7 @@ const SMOOTHING = 0.2
 
 export class LoopLimiter implements LimiterView {
   readonly name: string
+  readonly isLoop = true
   readonly #budget: number
   readonly #size: number
   readonly #longest: number
@@ -111,10 +112,18 @@ export class LoopLimiter implements LimiterView {
     this.#connected = true
   }
 
+  /**
+   * How long this turn has run, in milliseconds: what is parsed now has waited that long at least.
+   * @param now by the limiter's clock
+   */
+  age(now: number): number {
+    return now - this.#begin(now)
+  }
+
   /** A token while this turn has time left and nobody waits; undefined otherwise. */
   take(_priority: number): Token | undefined {
     const now = this.#clock()
-    const waited = now - this.#begin(now)
+    const waited = this.age(now)
     if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
     if (this.#isSaturated()) return undefined
     this.#codel.isTooLate(waited, now)

@@ -50,6 +50,11 @@ export class Token implements Disposable {
     ;(this as { startTime: number }).startTime = now
   }
 
+  /** The work had to wait for what it runs on. Without effect where nobody asks for its time. @internal */
+  beganEarlier(milliseconds: number): void {
+    if (this.startTime > 0) this.beginAnew(this.startTime - milliseconds)
+  }
+
   /** Something else bounds it: its sample is no reason to raise the limit. @internal */
   countAlone(): void {
     ;(this as { inFlight: number }).inFlight = 1

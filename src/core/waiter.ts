@@ -32,7 +32,7 @@ export class Waiter<T> implements AbortTarget {
 
   /** Why it left without a grant. */
   cancelled: CancelReason | undefined
-  /** By its owner's clock, when its work must be done; undefined where the owner does not ask. */
+  /** By its owner's clock, when its work must be done; Infinity: it waits as long as it said. */
   deadline: number | undefined
   readonly weight: number
   readonly priority: number

@@ -9,7 +9,6 @@
  * settled: a handler that goes on after its client left still uses what the permit stands for.
  */
 import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import type { Outcome, Token } from '../core/token.js'
 import type { Waiter } from '../core/waiter.js'
@@ -39,6 +38,8 @@ export class ActiveRequest implements RequestConcurrency {
   handled = false
   /** Milliseconds spent in queues. */
   waited = 0
+  /** Milliseconds of waiting for the event loop, as far as anybody knows. */
+  lag = 0
   /** What it holds: the widest scope's, and linked behind it the narrower ones'. */
   token: Token | undefined
   /** How many those are. */
@@ -50,12 +51,11 @@ export class ActiveRequest implements RequestConcurrency {
   deadline: NodeJS.Timeout | undefined
   /** When that is, by `performance.now()`. */
   dueAt: number | undefined
+  readonly startedAt: number = performance.now()
   readonly response: ServerResponse
   readonly #request: FastifyRequest
-  readonly #socket: Socket
   readonly #route: RouteTraffic
   readonly #list: ActiveRequests
-  readonly #startedAt = performance.now()
   #handling = false
   /** When the answer was ready to be sent; 0 if it went around Fastify, or nobody learns from it. */
   #readyAt = 0
@@ -74,7 +74,6 @@ export class ActiveRequest implements RequestConcurrency {
     this.#list = list
     this.#route = route
     this.#request = request
-    this.#socket = socket
     this.response = response
     list.add(this)
     list.traffic.begin(route)
@@ -142,12 +141,12 @@ export class ActiveRequest implements RequestConcurrency {
     if (this.closed) return
     this.closed = true
     this.#list.remove(this)
-    unwatch(this.#socket, this)
+    unwatch(this.#request.raw.socket, this)
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
     const answered = this.isAnswered()
     const now = performance.now()
-    const duration = now - this.#startedAt
+    const duration = now - this.startedAt
     if (answered) {
       if (this.isShed()) traffic.rejected++
       traffic.endAnswered(this.#route, this.response.statusCode, duration)
@@ -157,7 +156,7 @@ export class ActiveRequest implements RequestConcurrency {
       this.abort(new DOMException('The client left', 'AbortError'))
     }
     if (answered && this.handled) {
-      const work = this.#readyAt - this.#startedAt - this.waited
+      const work = this.#readyAt - this.startedAt - this.waited
       this.#outcome = outcomeOf(this.response.statusCode, work, now - this.#readyAt)
     }
     if (!this.#handling) this.release()
@@ -166,7 +165,7 @@ export class ActiveRequest implements RequestConcurrency {
 
   /** Its answer is the last of its connection, as far as is known now. */
   closeBehind(): void {
-    closeBehind(this.#socket, this.response)
+    closeBehind(this.#request.raw.socket, this.response)
   }
 
   /** Gives back what it holds before its end: a refusal needs no permit. */
@@ -180,7 +179,9 @@ export class ActiveRequest implements RequestConcurrency {
    */
   private isAnswered(): boolean {
     const { response } = this
-    return response.writableFinished || (response.writableEnded && !this.#socket.destroyed)
+    return (
+      response.writableFinished || (response.writableEnded && !this.#request.raw.socket.destroyed)
+    )
   }
 
   /** Refused before its handler: a deadline that passes later is the handler's. */
@@ -195,7 +196,7 @@ export class ActiveRequest implements RequestConcurrency {
       id: this.#request.id,
       method,
       route,
-      startTime: this.#startedAt,
+      startTime: this.startedAt,
       waitMs: this.waited,
       runMs: Math.max(duration - this.waited, 0),
       outcome: answered ? (this.isShed() ? 'rejected' : 'answered') : 'aborted',
@@ -213,7 +214,7 @@ export class ActiveRequest implements RequestConcurrency {
     const { token } = this
     this.token = undefined
     this.held = 0
-    endAll(token, outcome, this.#list.onError)
+    endAll(token, outcome, this.lag, this.#list.onError)
   }
 }
 

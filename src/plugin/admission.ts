@@ -12,6 +12,8 @@ export type Refusal = Exclude<RejectReason, 'aborted'>
 
 /** A limiter, as a request passes it. */
 export interface Admitting {
+  /** It stands for the event loop: waiting for it is part of what work takes. */
+  readonly isLoop?: true
   /** A token if one is free now. */
   take(priority: number): Token | undefined
   /**
@@ -68,7 +70,9 @@ export function waitInLine(
 
   function left(): boolean {
     request.waiter = undefined
-    request.waited += performance.now() - since
+    const waited = performance.now() - since
+    request.waited += waited
+    if (limiter.isLoop) request.lag += waited
     return request.closed
   }
 

@@ -28,7 +28,7 @@ export class Gate {
   /** The `onRequest` hook: every request is seen here, and admitted here unless later. */
   readonly onRequest = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
     const { raw } = request
-    const { shutdown, traffic, active: list } = this.#concurrency
+    const { shutdown, traffic, active: list, pressure } = this.#concurrency
     let route: Route
     try {
       route = this.#routes.of(request)
@@ -42,9 +42,10 @@ export class Gate {
     request.concurrency = active
     if (shutdown.started) active.closeBehind()
     if (route.exempt) return done()
+    if (pressure !== undefined) active.lag = pressure.age(active.startedAt)
     if (shutdown.refusing) return this.#refuseOutside(route, request, reply, 'closed')
     if (route.timeout !== undefined) {
-      active.dueAt = performance.now() + route.timeout
+      active.dueAt = active.startedAt + route.timeout
       active.deadline = setTimeout(() => this.#expire(route, request, reply), route.timeout)
     }
     if (this.#settings.hook === 'preHandler') done()

@@ -24,14 +24,19 @@ export function haveWaited(widest: Token | undefined): void {
   beginAnew(widest)
 }
 
-/** Each of them ends, even if the limit of one throws at its sample. */
+/**
+ * Each of them ends, even if the limit of one throws at its sample.
+ * @param lag milliseconds of waiting for the event loop, which are part of what the work took
+ */
 export function endAll(
   widest: Token | undefined,
   outcome: Outcome,
+  lag: number,
   onError: (error: unknown) => void,
 ): void {
   for (let token = widest; token !== undefined; token = token.before) {
     try {
+      if (lag > 0) token.beganEarlier(lag)
       token.end(outcome)
     } catch (error) {
       onError(error)

@@ -1,0 +1,127 @@
+/** A queue before a limit that finds itself, and nobody said how long one may wait in it. */
+import { beforeEach, expect, test } from 'vitest'
+import {
+  type LimitAlgorithm,
+  Limiter,
+  type LimiterAcquireOptions,
+  type Token,
+} from '../../src/index.js'
+
+let now = 1
+const clock = () => now
+
+/** Learns, so that it is timed, and stays as it is. */
+class Still implements LimitAlgorithm {
+  readonly limit: number
+  constructor(limit: number) {
+    this.limit = limit
+  }
+  onSample(): number {
+    return this.limit
+  }
+}
+
+beforeEach(() => {
+  now = 1
+})
+
+/** Ten times what one slot can do: every 5 ms somebody comes whose work takes 50. */
+class Flood {
+  readonly limiter: Limiter
+  /** What became of each, since `reset`. */
+  waits: number[] = []
+  refused: Record<string, number> = {}
+  #running: { ends: number; token: Token }[] = []
+
+  constructor(limiter: Limiter) {
+    this.limiter = limiter
+  }
+
+  async go(milliseconds: number): Promise<void> {
+    this.waits = []
+    this.refused = {}
+    for (const until = now + milliseconds; now < until; now += 5) {
+      const over = this.#running.filter(({ ends }) => ends <= now)
+      this.#running = this.#running.filter(({ ends }) => ends > now)
+      for (const { token } of over) token.succeed()
+      await settle()
+      this.ask()
+      await settle()
+    }
+  }
+
+  ask(options: LimiterAcquireOptions = {}): void {
+    const asked = now
+    this.limiter.acquire(options).then(
+      (token) => {
+        this.waits.push(now - asked)
+        this.#running.push({ ends: now + 50, token })
+      },
+      ({ code }) => {
+        this.refused[code] = (this.refused[code] ?? 0) + 1
+      },
+    )
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await Promise.resolve()
+}
+
+test('while it stands nobody waits more than twice what the work takes, and others are told at once', async () => {
+  const limiter = new Limiter({ limit: new Still(1), clock })
+  const flood = new Flood(limiter)
+  await flood.go(2000)
+  await flood.go(5000)
+  expect(Math.max(...flood.waits)).toBeLessThanOrEqual(105)
+  // The slot is never left empty.
+  expect(flood.waits.length).toBeGreaterThanOrEqual(95)
+  expect(flood.refused.SLUICE_QUEUE_FULL).toBeGreaterThan(850)
+  expect(limiter.queued).toBeLessThanOrEqual(3)
+  const { admitted, rejected } = limiter.snapshot()
+  expect(admitted + rejected.queue_full + rejected.queue_timeout + limiter.queued).toBe(1400)
+})
+
+test('a burst is let wait, however long it takes', async () => {
+  const limiter = new Limiter({ limit: new Still(2), clock })
+  const ends: number[] = []
+  const tokens: { succeed(): void }[] = []
+  for (let i = 0; i < 6; i++) {
+    limiter.acquire().then((token) => {
+      ends.push(now)
+      tokens.push(token)
+    })
+  }
+  for (let i = 0; i < 3; i++) {
+    await settle()
+    now += 3000
+    for (const token of tokens.splice(0)) token.succeed()
+  }
+  expect(ends).toEqual([1, 1, 3001, 3001, 6001, 6001])
+  expect(limiter.snapshot().rejected).toMatchObject({ queue_full: 0, queue_timeout: 0 })
+})
+
+test('a timeout of the queue is kept in its place', async () => {
+  const flood = new Flood(
+    new Limiter({ limit: new Still(1), clock, queue: { timeout: Number.POSITIVE_INFINITY } }),
+  )
+  await flood.go(3000)
+  expect(flood.refused).toEqual({})
+  expect(flood.limiter.queued).toBeGreaterThan(500)
+})
+
+test('a timeout of the call is kept in its place, however full the queue is', async () => {
+  const flood = new Flood(new Limiter({ limit: new Still(1), clock }))
+  await flood.go(3000)
+  for (let i = 0; i < 20; i++) flood.ask({ timeout: Number.POSITIVE_INFINITY })
+  expect(flood.limiter.queued).toBeGreaterThanOrEqual(20)
+  await flood.go(3000)
+  // All others were refused or have had their turn; these wait longer than any of them, and get it.
+  expect(flood.waits.filter((wait) => wait > 110).length).toBeGreaterThanOrEqual(17)
+})
+
+test('a fixed limit has no patience but its own: nobody is shed', async () => {
+  const flood = new Flood(new Limiter({ limit: 1, clock }))
+  await flood.go(3000)
+  expect(flood.refused).toEqual({})
+})
