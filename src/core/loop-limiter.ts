@@ -73,7 +73,9 @@ export class LoopLimiter implements LimiterView {
   #run = 0
   /** Milliseconds from one that is let in to the next, while some wait; 0 before it is known. */
   #pace = 0
+  /** A connection came in, in this turn and in the last one. */
   #connected = false
+  #connectedBefore = false
   #idleTurns = 0
   #closed = false
 
@@ -107,8 +109,9 @@ export class LoopLimiter implements LimiterView {
     return this.#account.waits
   }
 
-  /** A connection came in: there may be more, and each needs a turn. */
+  /** A connection came in: there may be more, and each needs a turn, which work would make long. */
   connected(): void {
+    this.#begin(this.#clock())
     this.#connected = true
   }
 
@@ -120,11 +123,12 @@ export class LoopLimiter implements LimiterView {
     return now - this.#begin(now)
   }
 
-  /** A token while this turn has time left and nobody waits; undefined otherwise. */
+  /** A token while this turn has time left, and nobody waits or comes in; undefined otherwise. */
   take(_priority: number): Token | undefined {
     const now = this.#clock()
     const waited = this.age(now)
     if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
+    if (this.#connected || this.#connectedBefore) return undefined
     if (this.#isSaturated()) return undefined
     this.#codel.isTooLate(waited, now)
     return this.#admit(waited)
@@ -184,14 +188,14 @@ export class LoopLimiter implements LimiterView {
 
   readonly #endTurn = (): void => {
     this.#turn = undefined
-    if (this.#queue.size === 0) {
-      this.#drained = undefined
-      return
-    }
+    const connected = this.#connected
+    this.#connectedBefore = connected
+    this.#connected = false
+    if (this.#queue.size === 0) this.#drained = undefined
+    if (this.#queue.size === 0 && !connected) return
     // Another turn, so that what waits is run even if nothing comes in.
     const now = this.#begin(this.#clock())
-    if (this.#connected && this.#idleTurns < MOST_IDLE_TURNS) {
-      this.#connected = false
+    if (connected && this.#idleTurns < MOST_IDLE_TURNS) {
       this.#idleTurns++
       return
     }

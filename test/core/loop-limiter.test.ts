@@ -116,6 +116,25 @@ test('turns go by without work while connections come in, but not for ever', asy
   expect(turns).toBe(21)
 })
 
+test('work that comes with new connections waits until no more of them come', async () => {
+  const limiter = create()
+  const log: string[] = []
+  limiter.connected()
+  arrive(limiter, log, 'in the turn of one')
+  expect(log).toEqual([])
+  await endTurn()
+  // In the turn behind it, it may still be the connection's first request.
+  arrive(limiter, log, 'in the next')
+  expect(log).toEqual([])
+  await endTurn()
+  expect(log).toEqual(['in the turn of one', 'in the next'])
+  await endTurn()
+  arrive(limiter, log, 'later')
+  expect(log).toHaveLength(3)
+  await endTurn()
+  expect(immediates).toEqual([])
+})
+
 /** Ten times too much: each turn brings twenty that take 5 ms. */
 async function flood(limiter: LoopLimiter, log: string[], turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn++) {
