@@ -4,30 +4,37 @@
  * hangs up after a second. What counts is goodput: answers in time. Two services, one that computes
  * and one that waits for something which thrashes, each bare, behind under-pressure, behind a fixed
  * limit that somebody measured, and behind Sluice, which is told nothing but an algorithm's name.
+ * The first of them once more where every request comes over a connection of its own.
  */
 import { count, milliseconds, percent } from '../format.js'
-import { fire } from '../load.js'
-import { type Paced, pace } from '../paced.js'
-import { probe } from '../probe.js'
-import type { Check, Scenario, Stand, Table } from '../scenario.js'
-import { median } from '../statistics.js'
-import { Subject } from '../subject.js'
+import {
+  BARE,
+  capacityOf,
+  DEADLINE,
+  measure,
+  middleOf,
+  OPERATORS,
+  type Point,
+  type Workload,
+} from '../goodput.js'
+import type { Paced } from '../paced.js'
+import type { Check, Scenario, Table } from '../scenario.js'
 
-/** By workload: how many at once show what it can do. */
-const WORKLOADS = { cpu: 4, io: 20 } as const
-type Workload = keyof typeof WORKLOADS
 const NAMES = {
   cpu: '5 ms of computing',
   io: '50 ms of waiting, 20 slots that thrash',
 } as const
-const BARE = 'bare Fastify'
 const OURS = 'Sluice'
 const CONTENDERS = [BARE, 'under-pressure', 'fixed limit', OURS] as const
-const OPERATORS = ['/health/live', '/metrics']
 
-const DEADLINE = 1000
 const NEWCOMERS = 0.1
-const SEED = 20
+/** Where all are newcomers. */
+const CROWD = {
+  workload: 'cpu',
+  contenders: [BARE, 'under-pressure', OURS],
+  factors: [2, 5],
+} as const
+const LEAST_GOODPUT = 0.9
 /** Milliseconds behind its schedule that say that the client was the bottleneck. */
 const TOO_LATE = 100
 /** Each is the median of so many: what is left at the most is close to its threshold. */
@@ -35,7 +42,6 @@ const REPEATS = 3
 
 const full = { factors: [0.5, 1, 2, 5, 10], seconds: 8, warmUp: 3, closed: 400 }
 const short = { factors: [5], seconds: 0.8, warmUp: 0.2, closed: 80 }
-type Effort = Omit<typeof full, 'factors'>
 
 const overload: Scenario = {
   name: 'overload',
@@ -44,17 +50,27 @@ const overload: Scenario = {
   async run({ quick, stand }) {
     const { factors, ...effort } = quick ? short : full
     const points: Point[] = []
-    const workloads = Object.keys(WORKLOADS) as Workload[]
-    const total = workloads.length * CONTENDERS.length * factors.length
-    const stop = stand.progress.start('arriving', total, () => points.length)
+    const workloads = Object.keys(NAMES) as Workload[]
+    const crowd: Point[] = []
+    const total =
+      workloads.length * CONTENDERS.length * factors.length +
+      (quick ? 0 : CROWD.contenders.length * CROWD.factors.length)
+    const stop = stand.progress.start('arriving', total, () => points.length + crowd.length)
     try {
       for (const workload of workloads) {
         const capacity = await capacityOf(workload, effort.closed, stand)
         for (const contender of CONTENDERS) {
           for (const factor of factors) {
-            const at = { workload, contender, factor, capacity }
+            const at = { workload, contender, factor, capacity, share: NEWCOMERS }
             const repeats = !quick && contender === OURS && factor === 10 ? REPEATS : 1
             points.push(await middleOf(at, repeats, effort, stand))
+          }
+        }
+        if (quick || workload !== CROWD.workload) continue
+        for (const contender of CROWD.contenders) {
+          for (const factor of CROWD.factors) {
+            const at = { workload, contender, factor, capacity, share: 1 }
+            crowd.push(await measure(at, effort, stand))
           }
         }
       }
@@ -63,86 +79,25 @@ const overload: Scenario = {
     }
     return {
       rows: [],
-      tables: workloads.map((workload) => tableOf(workload, points)),
-      checks: [accounted(points), ...(quick ? [] : thresholds(points))],
+      tables: [
+        ...workloads.map((workload) => tableOf(NAMES[workload], pointsOf(workload, points))),
+        ...(quick ? [] : [tableOf('all of them newcomers', crowd)]),
+      ],
+      checks: [accounted([...points, ...crowd]), ...(quick ? [] : thresholds(points, crowd))],
     }
   },
 }
 export default overload
 
-interface At {
-  readonly workload: Workload
-  readonly contender: string
-  readonly factor: number
-  /** Answers a second, closed loop. */
-  readonly capacity: number
+function pointsOf(workload: Workload, points: readonly Point[]): Point[] {
+  return points.filter((point) => point.workload === workload)
 }
 
-interface Point extends At, Paced {
-  /** Of capacity. */
-  readonly goodput: number
-  /** Of one core. */
-  readonly cpu: number
-  /** The worst answers to operators, in milliseconds. */
-  readonly operators: readonly number[]
-}
-
-async function capacityOf(workload: Workload, amount: number, stand: Stand): Promise<number> {
-  const subject = await Subject.start(`${workload}, ${BARE}`, stand)
-  try {
-    const url = `${subject.url}/work`
-    const load = { url, connections: WORKLOADS[workload], body: 'done' }
-    await fire({ ...load, amount: amount / 2 }, stand.signal)
-    return (await fire({ ...load, amount }, stand.signal)).rate
-  } finally {
-    await subject.stop()
-  }
-}
-
-/** The repeat whose goodput is the median. */
-async function middleOf(at: At, repeats: number, effort: Effort, stand: Stand): Promise<Point> {
-  const points: Point[] = []
-  while (points.length < repeats) points.push(await measure(at, effort, stand))
-  const middle = median(points.map(({ goodput }) => goodput))
-  return points.find(({ goodput }) => goodput === middle) as Point
-}
-
-async function measure(at: At, { seconds, warmUp }: Effort, stand: Stand): Promise<Point> {
-  const { signal } = stand
-  const subject = await Subject.start(`${at.workload}, ${at.contender}`, stand)
-  const probing = new AbortController()
-  try {
-    const before = await subject.cpuSeconds()
-    const startedAt = performance.now()
-    const probed = probe(subject.url, OPERATORS, AbortSignal.any([signal, probing.signal]))
-    const paced = await pace(
-      {
-        ...{ url: subject.url, path: '/work', rate: at.capacity * at.factor, seconds, warmUp },
-        ...{ deadline: DEADLINE, newcomers: NEWCOMERS, seed: SEED },
-      },
-      signal,
-    )
-    const took = (performance.now() - startedAt) / 1000
-    probing.abort()
-    return {
-      ...at,
-      ...paced,
-      goodput: paced.all.answered / paced.seconds / at.capacity,
-      cpu: ((await subject.cpuSeconds()) - before) / took,
-      operators: await probed,
-    }
-  } finally {
-    probing.abort()
-    await subject.stop()
-  }
-}
-
-function tableOf(workload: Workload, points: readonly Point[]): Table {
-  const own = points.filter((point) => point.workload === workload)
+function tableOf(name: string, own: readonly Point[]): Table {
   const capacity = own[0]?.capacity ?? 0
   return {
     head: [
-      NAMES[workload],
+      name,
       ...['load', 'goodput', 'p50', 'p99', 'refused', 'hanging', 'new', 'a refusal', 'probes'],
     ],
     rows: own.map((point) => [
@@ -187,55 +142,48 @@ function accounted(points: readonly Point[]): Check {
   }
 }
 
-function thresholds(points: readonly Point[]): Check[] {
-  const ours = points.filter(({ contender }) => contender === OURS)
-  const half = ours.filter(({ factor }) => factor === 0.5)
-  const most = ours.filter(({ factor }) => factor === 10)
-  const each = (
-    name: string,
-    value: (point: Point) => number,
-    ok: (value: number) => boolean,
-    show: (value: number) => string,
-  ): Check => ({
-    name,
-    ok: most.every((point) => ok(value(point))),
-    detail: most.map((point) => `${show(value(point))} (${point.workload})`).join(', '),
-  })
-  const behind = Math.max(...points.map((point) => point.behind.p99))
+function thresholds(points: readonly Point[], crowd: readonly Point[]): Check[] {
+  const isOurs = ({ contender }: Point): boolean => contender === OURS
+  const half = points.filter((point) => isOurs(point) && point.factor === 0.5)
+  const most = points.filter((point) => isOurs(point) && point.factor === 10)
   return [
     {
       name: 'at half of capacity nothing is refused',
       ok: half.every(({ all }) => all.refused === 0),
       detail: half.map(({ all }) => count(all.refused)).join(', '),
     },
-    each(
-      'at 10 times capacity goodput is at least 0.90 of it',
-      ({ goodput }) => goodput,
-      (value) => value >= 0.9,
-      (value) => value.toFixed(3),
-    ),
-    each(
-      'p99 of what is answered: at most 500 ms',
-      ({ latency }) => latency.p99,
-      (value) => value <= 500,
-      milliseconds,
-    ),
-    each(
-      'at most 1 % are left hanging, of newcomers too',
-      ({ all, newcomers }) => Math.max(hanging(all), hanging(newcomers)),
-      (value) => value <= 0.01,
-      (value) => `${(value * 100).toFixed(2)} %`,
-    ),
-    each(
-      'operators are answered in less than 250 ms',
-      ({ operators }) => Math.max(...operators),
-      (value) => value < 250,
-      milliseconds,
-    ),
+    atLeast('at 10 times capacity goodput', most, LEAST_GOODPUT),
+    atLeast('where all are newcomers goodput', crowd.filter(isOurs), LEAST_GOODPUT),
+    atMost('p99 of what is answered', most, ({ latency }) => latency.p99, 500),
     {
-      name: `the client keeps its schedule: p99 at most ${TOO_LATE} ms behind`,
-      ok: behind <= TOO_LATE,
-      detail: milliseconds(behind),
+      name: 'at most 1 % are left hanging, of newcomers too',
+      ok: most.every(({ all, newcomers }) => hanging(all) <= 0.01 && hanging(newcomers) <= 0.01),
+      detail: most.map(({ all }) => `${(hanging(all) * 100).toFixed(2)} %`).join(', '),
     },
+    atMost('operators are answered', most, ({ operators }) => Math.max(...operators), 250),
+    atMost(
+      'the client is behind its schedule, p99',
+      [...points, ...crowd],
+      ({ behind: { p99 } }) => p99,
+      TOO_LATE,
+    ),
   ]
+}
+
+function atLeast(what: string, points: readonly Point[], least: number): Check {
+  return {
+    name: `${what} is at least ${least.toFixed(2)} of it`,
+    ok: points.every(({ goodput }) => goodput >= least),
+    detail: points.map(({ goodput }) => goodput.toFixed(3)).join(', '),
+  }
+}
+
+function atMost(
+  what: string,
+  points: readonly Point[],
+  value: (point: Point) => number,
+  most: number,
+): Check {
+  const worst = Math.max(...points.map(value))
+  return { name: `${what}: at most ${most} ms`, ok: worst <= most, detail: milliseconds(worst) }
 }

@@ -1,0 +1,103 @@
+/**
+ * One service under one open-loop load: what of its capacity is answered in time, and what that
+ * takes of the server.
+ */
+import { fire } from './load.js'
+import { type Paced, pace } from './paced.js'
+import { probe } from './probe.js'
+import type { Stand } from './scenario.js'
+import { median } from './statistics.js'
+import { Subject } from './subject.js'
+
+/** By workload: how many at once show what it can do. */
+const WORKLOADS = { cpu: 4, io: 20 } as const
+export type Workload = keyof typeof WORKLOADS
+export const BARE = 'bare Fastify'
+/** What operators ask beside the load. */
+export const OPERATORS: readonly string[] = ['/health/live', '/metrics']
+/** Milliseconds after which a client hangs up. */
+export const DEADLINE = 1000
+const SEED = 20
+
+export interface Effort {
+  readonly seconds: number
+  readonly warmUp: number
+}
+
+export interface At {
+  readonly workload: Workload
+  readonly contender: string
+  readonly factor: number
+  /** Answers a second, closed loop. */
+  readonly capacity: number
+  /** Of newcomers. */
+  readonly share: number
+}
+
+export interface Point extends At, Paced {
+  /** Of capacity. */
+  readonly goodput: number
+  /** Of one core. */
+  readonly cpu: number
+  /** The worst answers to operators, in milliseconds. */
+  readonly operators: readonly number[]
+}
+
+export async function capacityOf(
+  workload: Workload,
+  amount: number,
+  stand: Stand,
+): Promise<number> {
+  const subject = await Subject.start(`${workload}, ${BARE}`, stand)
+  try {
+    const url = `${subject.url}/work`
+    const load = { url, connections: WORKLOADS[workload], body: 'done' }
+    await fire({ ...load, amount: amount / 2 }, stand.signal)
+    return (await fire({ ...load, amount }, stand.signal)).rate
+  } finally {
+    await subject.stop()
+  }
+}
+
+/** The repeat whose goodput is the median. */
+export async function middleOf(
+  at: At,
+  repeats: number,
+  effort: Effort,
+  stand: Stand,
+): Promise<Point> {
+  const points: Point[] = []
+  while (points.length < repeats) points.push(await measure(at, effort, stand))
+  const middle = median(points.map(({ goodput }) => goodput))
+  return points.find(({ goodput }) => goodput === middle) as Point
+}
+
+export async function measure(at: At, { seconds, warmUp }: Effort, stand: Stand): Promise<Point> {
+  const { signal } = stand
+  const subject = await Subject.start(`${at.workload}, ${at.contender}`, stand)
+  const probing = new AbortController()
+  try {
+    const before = await subject.cpuSeconds()
+    const startedAt = performance.now()
+    const probed = probe(subject.url, OPERATORS, AbortSignal.any([signal, probing.signal]))
+    const paced = await pace(
+      {
+        ...{ url: subject.url, path: '/work', rate: at.capacity * at.factor, seconds, warmUp },
+        ...{ deadline: DEADLINE, newcomers: at.share, seed: SEED },
+      },
+      signal,
+    )
+    const took = (performance.now() - startedAt) / 1000
+    probing.abort()
+    return {
+      ...at,
+      ...paced,
+      goodput: paced.all.answered / paced.seconds / at.capacity,
+      cpu: ((await subject.cpuSeconds()) - before) / took,
+      operators: await probed,
+    }
+  } finally {
+    probing.abort()
+    await subject.stop()
+  }
+}
