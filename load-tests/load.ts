@@ -15,6 +15,7 @@ export interface Load {
   amount: number
   /** The body that every answer must have, byte for byte; undefined: every answer must be a 503. */
   body: string | undefined
+  headers?: Readonly<Record<string, string>>
   /** Milliseconds one request may take; default 10000. */
   timeout?: number
 }
@@ -55,6 +56,7 @@ export async function fire(
       url: load.url,
       connections: load.connections,
       amount: load.amount,
+      ...(load.headers === undefined ? {} : { headers: load.headers }),
       timeout: (load.timeout ?? 10_000) / 1000,
       sampleInt: 20,
       // What is not 2xx counts as an error of the kind that ends the run.

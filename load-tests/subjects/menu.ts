@@ -12,6 +12,7 @@ export const subjects: Readonly<Record<string, Build>> = {
   'under-pressure + fastify-metrics': async () => (await import('./fast.js')).peers(),
   'bare refusal': async () => (await import('./fast.js')).bareRefusal(),
   'plugin full': async () => (await import('./fast.js')).full(),
+  files: async () => (await import('./files.js')).files(),
   'cpu, bare Fastify': async () => (await import('./overload.js')).bare('cpu'),
   'cpu, under-pressure': async () => (await import('./overload.js')).pressed('cpu'),
   'cpu, fixed limit': async () => (await import('./overload.js')).fixed('cpu'),
