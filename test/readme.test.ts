@@ -147,4 +147,5 @@ test("the plugin's, the routes' and the queue's options are those of the types",
   expect(inRoutes).toEqual(expect.arrayContaining(namesOf(source, 'RouteConcurrencyOptions')))
   const limiter = readFileSync(join(root, 'src/core/limiter-options.ts'), 'utf8')
   expect(first('`queue`')).toEqual(namesOf(limiter, 'QueueOptions'))
+  expect(first('`pressure`')).toEqual(namesOf(source, 'PressureOptions'))
 })
