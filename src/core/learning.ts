@@ -10,6 +10,7 @@ import type { LimitAlgorithm } from './limits/limit.js'
 import { Patience } from './patience.js'
 import { ShortestRun } from './shortest-run.js'
 import type { Outcome, Token } from './token.js'
+import type { Waiter } from './waiter.js'
 
 export class Learning {
   /** An integer >= 1. */
@@ -20,7 +21,7 @@ export class Learning {
   readonly #clock: Clock
   #runs: ShortestRun | undefined
   /** Of its queue, where that has no timeout of its own. */
-  readonly patience: Patience | undefined
+  readonly #patience: Patience | undefined
 
   /**
    * @param bounded the queue has a timeout of its own.
@@ -32,7 +33,7 @@ export class Learning {
     this.limit = atLeastOne(algorithm.limit)
     this.adapts = !(algorithm instanceof FixedLimit)
     if (this.adapts) claim(algorithm)
-    this.patience = this.adapts && !bounded ? new Patience() : undefined
+    this.#patience = this.adapts && !bounded ? new Patience() : undefined
   }
 
   /** When work began that begins now, as its token should say it: 0 if nobody will ask. */
@@ -49,7 +50,7 @@ export class Learning {
     const dropped = outcome === 'dropped'
     if (!dropped && startTime > 0) {
       this.#runs?.record(rtt, now)
-      this.patience?.learn(rtt)
+      this.#patience?.learn(rtt)
     }
     if (!this.adapts) return
     this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
@@ -61,9 +62,30 @@ export class Learning {
     this.#runs ??= new ShortestRun()
   }
 
-  /** Whether not even the shortest of the recent runs, begun now, would end by the deadline. */
-  isTooLate(deadline: number, now: number): boolean {
-    return deadline - now < (this.#runs?.at(now) ?? 0)
+  /**
+   * Why one whose turn has come is not to be started: not even the shortest of the recent runs would
+   * end by its deadline, or it has waited too long. @param last there is nobody else
+   */
+  refusal(
+    { deadline, since }: Pick<Waiter<Token>, 'deadline' | 'since'>,
+    now: number,
+    last: boolean,
+  ): 'deadline' | 'queue_timeout' | undefined {
+    if (deadline !== undefined && deadline - now < (this.#runs?.at(now) ?? 0)) return 'deadline'
+    if (deadline === Number.POSITIVE_INFINITY) return undefined
+    // After a pause all are too late: the last of them is as good as whoever comes next.
+    const late = this.#patience?.isTooLate(now - since, now) === true && !last
+    return late ? 'queue_timeout' : undefined
+  }
+
+  /** One was let in without a wait. */
+  letIn(now: number): void {
+    this.#patience?.isTooLate(0, now)
+  }
+
+  /** Whether one that would join behind so many would wait too long. */
+  isHopeless(ahead: number): boolean {
+    return this.#patience?.wouldBeTooLate(ahead, this.limit) === true
   }
 
   close(): void {

@@ -36,6 +36,7 @@ const REFUSALS = {
   closed: ClosedError,
   queue_full: QueueFullError,
   queue_timeout: QueueTimeoutError,
+  deadline: DeadlineError,
 }
 
 export class Limiter implements LimiterView {
@@ -184,7 +185,7 @@ export class Limiter implements LimiterView {
   #admitAtOnce(priority: number): Token {
     const now = this.#learning.startTime()
     this.#account.waits.record(0)
-    this.#learning.patience?.isTooLate(0, now)
+    this.#learning.letIn(now)
     return this.#admit(priority, now)
   }
 
@@ -198,17 +199,13 @@ export class Limiter implements LimiterView {
   #refusal(priority: number, timeout: number | undefined): keyof typeof REFUSALS | undefined {
     if (this.#closed) return 'closed'
     if ((timeout ?? this.#queueTimeout) === 0) return 'queue_timeout'
-    if (this.#queue.size < this.#queueSize && !this.#isHopeless(timeout)) return undefined
+    const { size } = this.#queue
+    const isHopeless = timeout === undefined && this.#learning.isHopeless(size)
+    if (size < this.#queueSize && !isHopeless) return undefined
     const victim = this.#queue.victim(priority)
     if (victim === undefined) return 'queue_full'
     victim.cancel('queue_full', new QueueFullError())
     return undefined
-  }
-
-  /** The queue stands, and is longer than whoever did not say how long would wait. */
-  #isHopeless(timeout: number | undefined): boolean {
-    const { patience, limit } = this.#learning
-    return timeout === undefined && patience?.wouldBeTooLate(this.#queue.size, limit) === true
   }
 
   #reject(reason: CancelReason, error: unknown): Promise<never> {
@@ -251,19 +248,11 @@ export class Limiter implements LimiterView {
 
   /** Whoever cannot be done in time, or has waited too long, is not started. */
   #shed(waiter: Waiter<Token>, now: number): boolean {
-    const { deadline, since } = waiter
-    const { patience } = this.#learning
+    const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
+    if (reason === undefined) return false
     this.#admitting = true
-    try {
-      if (deadline !== undefined && this.#learning.isTooLate(deadline, now)) {
-        return waiter.cancel('deadline', new DeadlineError())
-      }
-      if (deadline === Number.POSITIVE_INFINITY || !patience?.isTooLate(now - since, now))
-        return false
-      // After a pause all are too late: the last of them is as good as whoever comes next.
-      return this.#queue.size > 1 && waiter.cancel('queue_timeout', new QueueTimeoutError())
-    } finally {
-      this.#admitting = false
-    }
+    waiter.cancel(reason, new REFUSALS[reason]())
+    this.#admitting = false
+    return true
   }
 }

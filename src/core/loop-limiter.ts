@@ -21,6 +21,7 @@ import {
   takeLimiterSnapshot,
 } from './limiter-account.js'
 import { Token, type TokenOwner } from './token.js'
+import { Turns } from './turns.js'
 import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
@@ -40,8 +41,6 @@ export interface LoopLimiterOptions {
   readonly clock?: Clock
 }
 
-/** Turns in a row that may go by without work, each to accept another connection. */
-const MOST_IDLE_TURNS = 20
 /** Intervals that one may wait: whoever is never next, because others are more important. */
 const LONGEST_WAIT = 10
 /** The weight of the last turn in the pace. */
@@ -65,18 +64,13 @@ export class LoopLimiter implements LimiterView {
     },
     end: () => {},
   }
-  /** When the turn began; undefined before its first request. */
-  #turn: number | undefined
-  /** When what waits was last given a turn; undefined while nobody waits. */
+  readonly #turns: Turns
+  /** When what waits was last given a turn; undefined before it is. */
   #drained: number | undefined
   /** How many were let in since. */
   #run = 0
   /** Milliseconds from one that is let in to the next, while some wait; 0 before it is known. */
   #pace = 0
-  /** A connection came in, in this turn and in the last one. */
-  #connected = false
-  #connectedBefore = false
-  #idleTurns = 0
   #closed = false
 
   constructor(options: LoopLimiterOptions) {
@@ -88,6 +82,10 @@ export class LoopLimiter implements LimiterView {
     this.#isSaturated = options.isSaturated ?? (() => false)
     this.#clock = options.clock ?? systemClock
     this.#codel = new Codel(target, interval)
+    this.#turns = new Turns(this.#clock, {
+      isWaiting: () => this.#queue.size > 0,
+      run: (now) => this.#drain(now),
+    })
   }
 
   /** A loop runs one at a time. */
@@ -111,8 +109,7 @@ export class LoopLimiter implements LimiterView {
 
   /** A connection came in: there may be more, and each needs a turn, which work would make long. */
   connected(): void {
-    this.#begin(this.#clock())
-    this.#connected = true
+    this.#turns.connected()
   }
 
   /**
@@ -120,7 +117,7 @@ export class LoopLimiter implements LimiterView {
    * @param now by the limiter's clock
    */
   age(now: number): number {
-    return now - this.#begin(now)
+    return now - this.#turns.begin(now)
   }
 
   /** A token while this turn has time left, and nobody waits or comes in; undefined otherwise. */
@@ -128,8 +125,7 @@ export class LoopLimiter implements LimiterView {
     const now = this.#clock()
     const waited = this.age(now)
     if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
-    if (this.#connected || this.#connectedBefore) return undefined
-    if (this.#isSaturated()) return undefined
+    if (this.#turns.mayHaveMore || this.#isSaturated()) return undefined
     this.#codel.isTooLate(waited, now)
     return this.#admit(waited)
   }
@@ -137,12 +133,13 @@ export class LoopLimiter implements LimiterView {
   /** The place in the queue of one that `take` gave nothing, or why there is none. */
   wait(priority: number): Waiter<Token> | CancelReason {
     const now = this.#clock()
-    const since = this.#begin(now)
+    const since = this.#turns.begin(now)
     const refusal = this.#refusal(priority, now - since)
     if (refusal !== undefined) {
       this.#account.rejected[refusal]++
       return refusal
     }
+    if (this.#queue.size === 0) this.#drained = undefined
     const waiter = new Waiter(this.#owner, 1, priority, since)
     this.#queue.push(waiter, now)
     waiter.watch(undefined, this.#longest)
@@ -165,15 +162,6 @@ export class LoopLimiter implements LimiterView {
     }
   }
 
-  /** When this turn began, as far as is known. */
-  #begin(now: number): number {
-    if (this.#turn === undefined) {
-      this.#turn = now
-      setImmediate(this.#endTurn)
-    }
-    return this.#turn
-  }
-
   #refusal(priority: number, waited: number): CancelReason | undefined {
     if (this.#closed) return 'closed'
     if (this.#isSaturated()) return 'pressure'
@@ -186,20 +174,8 @@ export class LoopLimiter implements LimiterView {
     return undefined
   }
 
-  readonly #endTurn = (): void => {
-    this.#turn = undefined
-    const connected = this.#connected
-    this.#connectedBefore = connected
-    this.#connected = false
-    if (this.#queue.size === 0) this.#drained = undefined
-    if (this.#queue.size === 0 && !connected) return
-    // Another turn, so that what waits is run even if nothing comes in.
-    const now = this.#begin(this.#clock())
-    if (connected && this.#idleTurns < MOST_IDLE_TURNS) {
-      this.#idleTurns++
-      return
-    }
-    this.#idleTurns = 0
+  /** A turn's worth of what waits. */
+  #drain(now: number): void {
     if (this.#drained !== undefined && this.#run > 0) {
       const pace = (now - this.#drained) / this.#run
       this.#pace += this.#pace === 0 ? pace : (pace - this.#pace) * SMOOTHING

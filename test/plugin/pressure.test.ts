@@ -65,7 +65,11 @@ test('the wait for the loop is part of a sample, so that limits see what is CPU-
   await app.ready()
   const answers = await Promise.all([app.inject('/work'), app.inject('/work'), app.inject('/work')])
   expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
-  expect(samples.map(({ rtt }) => Math.floor(rtt / 20))).toEqual([1, 2, 3])
+  // They ran one after the other, each in a turn of its own.
+  const [first = 0, second = 0, third = 0] = samples.map(({ rtt }) => rtt)
+  expect(first).toBeGreaterThanOrEqual(20)
+  expect(second).toBeGreaterThanOrEqual(40)
+  expect(third).toBeGreaterThanOrEqual(60)
 })
 
 test('with a limit for each key the loop comes first, and holds nothing back', async () => {
