@@ -185,7 +185,10 @@ export class LoopLimiter implements LimiterView {
     this.#runNext(now)
   }
 
-  /** Lets the next one in, and comes back when it has run: in a microtask behind its own. */
+  /**
+   * Lets the next one in, and comes back when it has run: behind its microtasks, and, since a body is
+   * read in ticks, behind a tick of its own.
+   */
   #runNext(now: number): void {
     // At least one a turn, whatever its cost.
     for (let next = this.#queue.peek(now); next !== undefined; next = this.#queue.peek(now)) {
@@ -197,10 +200,12 @@ export class LoopLimiter implements LimiterView {
       }
       this.#run++
       next.grant(this.#admit(waited))
-      queueMicrotask(this.#goOn)
+      queueMicrotask(this.#goOnLater)
       return
     }
   }
+
+  readonly #goOnLater = (): void => process.nextTick(this.#goOn)
 
   readonly #goOn = (): void => {
     const now = this.#clock()

@@ -24,10 +24,14 @@ function create(options: Partial<LoopLimiterOptions> = {}): LoopLimiter {
   return new LoopLimiter({ ...defaults, clock, ...options })
 }
 
-/** The turn's immediates, and the microtasks behind them. */
+/** The turn's immediates, and the ticks and microtasks behind them. */
 async function endTurn(): Promise<void> {
   for (const callback of immediates.splice(0)) callback()
-  for (let i = 0; i < 60; i++) await Promise.resolve()
+  for (let i = 0; i < 60; i++) await tick()
+}
+
+function tick(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
 }
 
 /** As a request: in at once, in the queue, or refused; what it runs takes `cost` of the loop. */
@@ -69,6 +73,25 @@ test('one runs in each turn, however much it takes', async () => {
   await endTurn()
   await endTurn()
   expect(log).toEqual(['a', 'b', 'c'])
+})
+
+test('work that comes ticks after its grant, behind hooks or a body, counts in its turn', async () => {
+  const limiter = create()
+  arrive(limiter, [], 'busy', 10)
+  let ran = 0
+  for (let i = 0; i < 20; i++) {
+    const waiter = limiter.wait(0)
+    if (typeof waiter === 'string') throw new Error(waiter)
+    waiter.promise.then(async () => {
+      await tick()
+      await tick()
+      now += 5
+      ran++
+    })
+  }
+  await endTurn()
+  // Two fill the budget; two more were let in before the first had come to its work.
+  expect(ran).toBe(4)
 })
 
 test('guarantee 3: higher priority first, first come first served within one', async () => {
