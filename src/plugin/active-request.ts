@@ -108,8 +108,13 @@ export class ActiveRequest implements RequestConcurrency {
     })
   }
 
+  /** After a wait: what it held meanwhile is no sample of its own limit. */
+  takeAfterWait(token: Token): void {
+    haveWaited(this.token)
+    this.take(token)
+  }
+
   take(token: Token): void {
-    if (this.waited > 0) haveWaited(this.token)
     token.before = this.token
     this.token = token
     this.held++

@@ -59,7 +59,7 @@ export function waitInLine(
   waiter.promise.then(
     (token) => {
       if (left()) return token.ignore()
-      request.take(token)
+      request.takeAfterWait(token)
       if (takeFree(request, limiters, priority)) admitted()
       else waitInLine(request, limiters, priority, admitted, refused)
     },

@@ -107,6 +107,27 @@ describe('what a limit learns', () => {
     expect(limit.samples.map(({ inFlight }) => inFlight)).toEqual([1, 1])
     expect(limit.samples[0]?.rtt).toBeLessThan(90)
   })
+
+  test('how many were in flight, also of what waited for something narrower or the loop before', async () => {
+    const limit = new Pupil()
+    app = fastify()
+    await app.register(sluice, { limit: 100, pressure: true })
+    app.get('/busy', async () => {
+      const end = performance.now() + 15
+      while (performance.now() < end);
+      return ''
+    })
+    app.get('/', { config: { concurrency: { limit } } }, async () => {
+      await nap()
+      return ''
+    })
+    await app.ready()
+    const calls = ['/busy', '/', '/', '/', '/'].map((url) => app.inject(url).then())
+    await until(() => app.concurrency.limiters[0]?.queued === 4)
+    await Promise.all(calls)
+    await untilIdle({ app })
+    expect(limit.samples.map(({ inFlight }) => inFlight)).toEqual([1, 2, 3, 4])
+  })
 })
 
 async function* parts(ms: number): AsyncGenerator<string> {
