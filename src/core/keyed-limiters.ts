@@ -22,12 +22,17 @@ export interface KeyedLimitersOptions extends LimiterOptions {
   maxKeys: number
 }
 
+interface BusyKey {
+  readonly limiter: Limiter
+  callers: number
+}
+
 export class KeyedLimiters implements LimiterView {
   readonly name: string
   readonly #options: KeyedLimitersOptions
   readonly #account = new LimiterAccount()
   #closed = false
-  readonly #busy = new Map<string, Limiter>()
+  readonly #busy = new Map<string, BusyKey>()
   /** The longest idle first. */
   readonly #idle = new Map<string, Limiter>()
 
@@ -65,28 +70,32 @@ export class KeyedLimiters implements LimiterView {
   }
 
   /**
-   * The key's limiter, counted as busy until `settle` finds it idle. Undefined, and counted as a
-   * rejection for a full queue, when every place is taken by a busy key.
+   * The key's limiter, busy until `settle` was called as often: also while its caller waits for
+   * something else first. Undefined, and counted as a rejection for a full queue, when every place is
+   * taken by a busy key.
    */
   take(key: string): Limiter | undefined {
     const busy = this.#busy.get(key)
-    if (busy !== undefined) return busy
+    if (busy !== undefined) {
+      busy.callers++
+      return busy.limiter
+    }
     const limiter = this.#idle.get(key) ?? this.#create()
     if (limiter === undefined) {
       this.#account.rejected.queue_full++
       return undefined
     }
     this.#idle.delete(key)
-    this.#busy.set(key, limiter)
+    this.#busy.set(key, { limiter, callers: 1 })
     return limiter
   }
 
-  /** To be called whenever something that `take` was called for has ended. */
+  /** To be called once for each `take`, when what it was called for has ended. */
   settle(key: string): void {
-    const limiter = this.#busy.get(key)
-    if (limiter === undefined || limiter.inFlight > 0 || limiter.queued > 0) return
+    const busy = this.#busy.get(key)
+    if (busy === undefined || --busy.callers > 0) return
     this.#busy.delete(key)
-    this.#idle.set(key, limiter)
+    this.#idle.set(key, busy.limiter)
   }
 
   snapshot(): LimiterSnapshot {
@@ -95,7 +104,8 @@ export class KeyedLimiters implements LimiterView {
 
   close(): void {
     this.#closed = true
-    for (const limiter of [...this.#busy.values(), ...this.#idle.values()]) limiter.close()
+    for (const { limiter } of this.#busy.values()) limiter.close()
+    for (const limiter of this.#idle.values()) limiter.close()
   }
 
   #create(): Limiter | undefined {
@@ -111,7 +121,7 @@ export class KeyedLimiters implements LimiterView {
 
   #sum(what: 'inFlight' | 'queued'): number {
     let sum = 0
-    for (const limiter of this.#busy.values()) sum += limiter[what]
+    for (const { limiter } of this.#busy.values()) sum += limiter[what]
     return sum
   }
 }

@@ -109,7 +109,10 @@ export class Gate {
     if (typeof key !== 'string') throw new TypeError(`key: got ${show(key)}, takes a string`)
     const limiter = keyed.limiters.take(key)
     if (limiter === undefined) return undefined
-    ;(request.concurrency as ActiveRequest).onReleased = () => keyed.limiters.settle(key)
+    const active = request.concurrency as ActiveRequest
+    // `callNotFound` brings a request here again, with `preHandler`.
+    active.onReleased?.()
+    active.onReleased = () => keyed.limiters.settle(key)
     const { pressure } = this.#concurrency
     if (pressure === undefined) return [limiter, ...route.limiters]
     return [pressure, limiter, ...route.limiters.slice(1)]

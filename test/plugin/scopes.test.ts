@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import sluice, { type RouteConcurrency, type SluiceOptions } from '../../src/index.js'
 import { type Deferred, deferred, turns } from '../support/deferred.js'
+import { until } from '../support/wire.js'
 
 let app: FastifyInstance
 /** Each request waits in its handler, by its URL, until it is let go. */
@@ -152,6 +153,35 @@ describe('keys', () => {
     call('/4', 'cid').catch(() => {})
     await turns(8)
     expect(order).toEqual(['/1', '/2', '/4'])
+  })
+
+  test('guarantee 1: a caller keeps its place while a request of its waits for the event loop', async () => {
+    app = fastify()
+    const options = { pressure: true, key: { by: key, limit: 1, maxKeys: 1 } }
+    await app.register(sluice, options)
+    app.get('/busy', async () => {
+      const end = performance.now() + 15
+      while (performance.now() < end);
+      return ''
+    })
+    app.get('/held', async () => {
+      const gate = deferred()
+      gates.set('/held', gate)
+      await gate.promise
+      return ''
+    })
+    await app.ready()
+    const call = (url: string, user: string) => app.inject({ url, headers: { user } })
+    const calls = [call('/busy', 'ann'), call('/held', 'ann')].map((response) => response.then())
+    await calls[0]
+    await until(() => gates.has('/held'))
+    expect(limiter('key').inFlight).toBe(1)
+    expect((await call('/busy', 'bob')).statusCode).toBe(503)
+    gates.get('/held')?.resolve()
+    await calls[1]
+    await turns(8)
+    expect(limiter('key').inFlight).toBe(0)
+    expect((await call('/busy', 'bob')).statusCode).toBe(200)
   })
 
   test('a key that is no string is an error of the server, not a caller', async () => {
