@@ -125,7 +125,7 @@ export class LoopLimiter implements LimiterView {
     const now = this.#clock()
     const waited = this.age(now)
     if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
-    if (this.#turns.mayHaveMore || this.#isSaturated()) return undefined
+    if ((this.#turns.mayHaveMore && this.#size > 0) || this.#isSaturated()) return undefined
     this.#codel.isTooLate(waited, now)
     return this.#admit(waited)
   }

@@ -7,6 +7,8 @@
  */
 import type { Clock } from './clock.js'
 
+/** Turns in a row that brought a connection each, so that none of them came by itself. */
+const CROWD = 2
 /** Turns in a row that may go by without work. */
 const MOST_IDLE = 20
 
@@ -22,9 +24,10 @@ export class Turns {
   readonly #work: Work
   /** Undefined between a turn's end and what is first seen of the next. */
   #began: number | undefined
-  /** A connection came in, in this turn and in the last one. */
+  /** A connection came in, in this turn. */
   #connected = false
-  #connectedBefore = false
+  /** Turns in a row, before this one, in which one did. */
+  #connecting = 0
   #idle = 0
 
   constructor(clock: Clock, work: Work) {
@@ -49,13 +52,13 @@ export class Turns {
 
   /** Whether more connections may be waiting to be accepted. */
   get mayHaveMore(): boolean {
-    return this.#connected || this.#connectedBefore
+    return this.#connecting >= CROWD
   }
 
   readonly #end = (): void => {
     const connected = this.#connected
     this.#began = undefined
-    this.#connectedBefore = connected
+    this.#connecting = connected ? this.#connecting + 1 : 0
     this.#connected = false
     const isWaiting = this.#work.isWaiting()
     if (!isWaiting && !connected) return

@@ -139,23 +139,38 @@ test('turns go by without work while connections come in, but not for ever', asy
   expect(turns).toBe(21)
 })
 
-test('work that comes with new connections waits until no more of them come', async () => {
+test('work that comes with a crowd of new connections waits until no more of them come', async () => {
   const limiter = create()
   const log: string[] = []
-  limiter.connected()
-  arrive(limiter, log, 'in the turn of one')
-  expect(log).toEqual([])
+  for (const name of ['first', 'second', 'third', 'fourth']) {
+    limiter.connected()
+    arrive(limiter, log, name, 5)
+    await endTurn()
+  }
+  // Two may have come by chance; behind them, work would cost each other connection a turn.
+  expect(log).toEqual(['first', 'second'])
+  arrive(limiter, log, 'fifth')
   await endTurn()
-  // In the turn behind it, it may still be the connection's first request.
-  arrive(limiter, log, 'in the next')
-  expect(log).toEqual([])
   await endTurn()
-  expect(log).toEqual(['in the turn of one', 'in the next'])
-  await endTurn()
-  arrive(limiter, log, 'later')
-  expect(log).toHaveLength(3)
+  expect(log).toEqual(['first', 'second', 'third', 'fourth', 'fifth'])
   await endTurn()
   expect(immediates).toEqual([])
+})
+
+test('a connection by itself, and any without a queue to wait in, costs its request no turn', async () => {
+  for (const size of [1000, 0]) {
+    const limiter = create({ size })
+    const log: string[] = []
+    for (let connection = 0; connection < (size === 0 ? 5 : 1); connection++) {
+      limiter.connected()
+      await endTurn()
+      arrive(limiter, log, 'let in')
+    }
+    expect(log.filter((name) => name !== 'let in')).toEqual([])
+    limiter.connected()
+    arrive(limiter, log, 'at once')
+    expect(log.at(-1)).toBe('at once')
+  }
 })
 
 /** Ten times too much: each turn brings twenty that take 5 ms. */
