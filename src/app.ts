@@ -18,6 +18,7 @@ import health from '../routes/health.js'
 import hello from '../routes/hello.js'
 import limited from '../routes/limited.js'
 import metrics from '../routes/metrics.js'
+import patterns from '../routes/patterns/index.js'
 import publicFiles from '../routes/public.js'
 import routing from '../routes/routing.js'
 import slowFast from '../routes/slow-fast.js'
@@ -53,6 +54,7 @@ export async function buildApp(
     folder: PUBLIC_FOLDER,
   }
   await registerExamples(app, example)
+  await app.register(patterns, example)
   for (const operators of [metrics, concurrency, health]) await app.register(operators)
   await app.register(publicFiles, example)
   return app
@@ -76,6 +78,8 @@ export function createApp(
   const app: FastifyInstance = fastify({
     ...(logger === undefined ? {} : { loggerInstance: logger }),
     requestIdHeader: 'x-request-id',
+    // What a schema does not know is refused, not left out.
+    ajv: { customOptions: { removeAdditional: false } },
     // A body that trickles in holds its permit all the while; Fastify's own default is no bound.
     requestTimeout: 60_000,
     ...settings,

@@ -30,6 +30,7 @@ const allowed: [RegExp, RegExp][] = [
   [/^src\/examples\.ts/, /^src\/(app|index)\.js/],
   [/^src\/process\.ts/, /^src\/config\.js/],
   [/^src\/server\.ts/, /^src\/(app|config|examples|process)\.js/],
+  [/^routes\/patterns\//, /^(routes\/(example|patterns\/[\w-]+)|src\/index)\.js/],
   [/^routes\//, /^(routes\/example|src\/index)\.js/],
 ]
 

@@ -1,0 +1,96 @@
+/** One sender, many receivers: in one request, and live, where a POST publishes to all who listen. */
+import { type Duplex, promises as streams } from 'node:stream'
+import { fastifySSE } from '@fastify/sse'
+import type { FastifyPluginAsync } from 'fastify'
+import { integer, list, message, milliseconds, text } from './input.js'
+import { type PatternOptions, pattern } from './pattern.js'
+import { type Delivery, Topic } from './topic.js'
+
+/** How many messages a listener may be behind. */
+const KEPT = 10
+const LISTENERS = 100
+
+const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
+  if (!app.hasPlugin('@fastify/sse')) await app.register(fastifySSE)
+
+  pattern(app, options, {
+    url: '/patterns/broadcast/receivers',
+    takes: {
+      message: list(text(''), ['Broadcast message 1', 'Broadcast message 2']),
+      receivers: integer(3, 1, 20),
+      capacity: integer(10, 1, 100),
+      every: milliseconds(0),
+      slow: milliseconds(0),
+    },
+    work: async (run, { message: messages, receivers, capacity, every, slow }) => {
+      const topic = new Topic<string>(capacity)
+      /** The last one takes its time. */
+      async function listen(receiver: number): Promise<{ messages: string[]; missed: number }> {
+        const got = { messages: [] as string[], missed: 0 }
+        for await (const delivery of topic.receive(run.signal)) {
+          if ('missed' in delivery) {
+            got.missed += delivery.missed
+            run.note(`Receiver ${receiver} missed ${delivery.missed}`)
+            continue
+          }
+          got.messages.push(delivery.message)
+          run.note(`Receiver ${receiver} got: ${delivery.message}`)
+          if (receiver === receivers && slow > 0) await run.sleep(slow)
+        }
+        return got
+      }
+      async function send(): Promise<void> {
+        for (const [index, message] of messages.entries()) {
+          if (index > 0 && every > 0) await run.sleep(every)
+          topic.send(message)
+          run.note(`Sent: ${message}`)
+        }
+        topic.close()
+      }
+      const listening = Promise.all(Array.from({ length: receivers }, (_, at) => listen(at + 1)))
+      const [received] = await Promise.all([listening, send()])
+      return received
+    },
+  })
+
+  const live = new Topic<string>(KEPT)
+
+  pattern(app, options, {
+    method: 'POST',
+    url: '/patterns/broadcast',
+    takes: { message: message() },
+    in: 'body',
+    work: async (_run, { message }) => ({ id: live.send(message), listeners: live.receivers }),
+  })
+
+  app.get('/patterns/broadcast', {
+    sse: 'only',
+    // It would have no end.
+    exposeHeadRoute: false,
+    config: { concurrency: { limit: LISTENERS, queue: { size: 0 } } },
+    handler: async (request, reply) => {
+      const { signal } = request.concurrency
+      // The generator subscribes at once and begins at the first pull.
+      const deliveries = live.receive(signal)
+      await reply.sse.send({ event: 'listening', data: { kept: KEPT } })
+      try {
+        // Not `reply.sse.send(deliveries)`, which waits for ever when a slow client leaves.
+        await streams.pipeline(toEvents(deliveries), reply.sse.stream() as Duplex, reply.raw, {
+          end: false,
+        })
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+      if (signal.aborted) request.log.info({ pattern: 'broadcast' }, 'Cancelled: broadcast')
+    },
+  })
+}
+export default broadcast
+
+async function* toEvents(deliveries: AsyncIterable<Delivery<string>>) {
+  for await (const delivery of deliveries) {
+    yield 'missed' in delivery
+      ? { event: 'lagged', data: delivery }
+      : { event: 'message', id: String(delivery.id), data: delivery.message }
+  }
+}

@@ -1,0 +1,87 @@
+/** All patterns, and at `/patterns` their list: a page for browsers, JSON for all others. */
+import type { FastifyPluginAsync } from 'fastify'
+import broadcast from './broadcast.js'
+import cancellation from './cancellation.js'
+import channels from './channels.js'
+import composition from './composition.js'
+import errors from './errors.js'
+import fanOut from './fan-out.js'
+import files from './files.js'
+import futures from './futures.js'
+import lazy from './lazy.js'
+import { LISTED_ORIGIN, type ListedPattern, PATTERNS } from './list.js'
+import type { PatternOptions } from './pattern.js'
+import polling from './polling.js'
+import race from './race.js'
+import tasks from './tasks.js'
+import threads from './threads.js'
+import timeout from './timeout.js'
+
+const ALL = [
+  futures,
+  lazy,
+  composition,
+  race,
+  timeout,
+  cancellation,
+  tasks,
+  threads,
+  channels,
+  broadcast,
+  errors,
+  files,
+  polling,
+  fanOut,
+]
+
+const patterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
+  for (const pattern of ALL) await app.register(pattern, options)
+
+  app.get('/patterns', async ({ headers, host, protocol }, reply) => {
+    const origin = `${protocol}://${host}`
+    const listed = PATTERNS.map((pattern) => ({
+      ...pattern,
+      curl: pattern.curl.replace(LISTED_ORIGIN, origin),
+    }))
+    reply.header('vary', 'accept')
+    if (headers.accept?.includes('text/html') !== true) return listed
+    reply.type('text/html; charset=utf-8')
+    return page(listed)
+  })
+}
+export default patterns
+
+/** No script and no style of its own, so that any content security policy lets it through. */
+function page(listed: readonly ListedPattern[]): string {
+  const rows = listed.map(
+    ({ method, path, title, curl }) => `<tr>
+<td>${method === 'GET' ? `<a href="${path}">${path}</a>` : path}</td>
+<td>${inHtml(title)}</td>
+<td><code>${inHtml(curl)}</code></td>
+</tr>`,
+  )
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Patterns</title>
+<link rel="stylesheet" href="/public/patterns.css">
+</head>
+<body>
+<h1>Patterns</h1>
+<p>Each answers with its result, how long it took, and what happened when. Leave, and it stops.</p>
+<table>
+<thead><tr><th>path</th><th>what it shows</th><th>try it</th></tr></thead>
+<tbody>
+${rows.join('\n')}
+</tbody>
+</table>
+</body>
+</html>
+`
+}
+
+function inHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

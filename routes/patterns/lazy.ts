@@ -1,0 +1,55 @@
+/**
+ * A promise is eager: its work starts when it is made. A generator is the platform's lazy future: it
+ * starts at its first `next`, which is a poll, and a `yield` in it says that it is not ready.
+ */
+import type { FastifyPluginAsync } from 'fastify'
+import { integer, text } from './input.js'
+import { type PatternOptions, pattern } from './pattern.js'
+
+const lazy: FastifyPluginAsync<PatternOptions> = async (app, options) => {
+  pattern(app, options, {
+    url: '/patterns/lazy',
+    takes: { task: text('Backup') },
+    work: async (run, { task }) => {
+      const started: string[] = []
+      const execute = async (name: string): Promise<string> => {
+        started.push(name)
+        run.note(`${name}: executing`)
+        return `Executing task: ${task}`
+      }
+      async function* later(name: string): AsyncGenerator<string, void> {
+        yield execute(name)
+      }
+
+      const eager = execute('eager')
+      const scheduled = later('lazy')
+      later('dropped')
+      await run.sleep(100)
+      const startedWhenMade = [...started]
+      run.note('Awaiting both')
+      const [, { value }] = await Promise.all([eager, scheduled.next()])
+      return { message: value, startedWhenMade, startedInAll: started }
+    },
+  })
+
+  pattern(app, options, {
+    url: '/patterns/lazy/poll',
+    takes: { pending: integer(1, 0, 20), value: text('Ready after delay') },
+    work: (run, { pending, value }) => {
+      function* future(): Generator<undefined, string> {
+        for (let poll = 0; poll < pending; poll++) yield
+        return value
+      }
+      const polled = future()
+      const polls: string[] = []
+      for (let ready = false; !ready; ) {
+        const { done, value: result } = polled.next()
+        ready = done === true
+        polls.push(ready ? `Ready(${result})` : 'Pending')
+        run.note(`Poll ${polls.length}: ${polls.at(-1)}`)
+      }
+      return polls
+    },
+  })
+}
+export default lazy

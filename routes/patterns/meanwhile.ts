@@ -1,0 +1,46 @@
+/** What others notice of some work: how long `/fast` takes while it runs. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import { tenths } from './run.js'
+
+/** Milliseconds between two looks. */
+const EVERY = 5
+/** Milliseconds for a look: the app's own limit may let it wait for the very work that it looks at. */
+const PATIENCE = 1000
+
+export interface Measured<T> {
+  value: T
+  workMs: number
+  /** The slowest `/fast`, counted from when it should have been asked. */
+  fastMs: number
+}
+
+export async function measure<T>(
+  app: FastifyInstance,
+  work: () => Promise<T>,
+): Promise<Measured<T>> {
+  let over = false
+  const slowest = slowestFast(app, () => over)
+  const startedAt = performance.now()
+  try {
+    const value = await work()
+    const workMs = tenths(performance.now() - startedAt)
+    over = true
+    return { value, workMs, fastMs: tenths(await slowest) }
+  } finally {
+    over = true
+    await slowest
+  }
+}
+
+async function slowestFast(app: FastifyInstance, isOver: () => boolean): Promise<number> {
+  let slowest = 0
+  do {
+    const due = performance.now() + EVERY
+    await sleep(EVERY)
+    const signal = AbortSignal.timeout(PATIENCE)
+    await app.inject({ url: '/fast', signal }).catch(() => undefined)
+    slowest = Math.max(slowest, performance.now() - due)
+  } while (!isOver())
+  return slowest
+}

@@ -1,0 +1,149 @@
+/** Threads: exact sums, no thread before it is needed, and nobody starves meanwhile. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Pool } from '../../../routes/patterns/pool.js'
+import { type Patterns, startPatterns } from '../../support/patterns.js'
+import { until } from '../../support/wire.js'
+
+interface Figures {
+  workMs: number
+  fastMs: number
+}
+
+const SUM = '333332833333500000'
+const never = new AbortController().signal
+
+describe('the pool', () => {
+  test('has no thread before the first work, some then, and none once closed', async () => {
+    const pool = new Pool()
+    expect(pool.threads).toBe(0)
+    expect(await pool.run('sumOfSquares', 4, never)).toBe(14n)
+    expect(pool.threads).toBeGreaterThan(0)
+    await pool.close()
+    expect(pool.threads).toBe(0)
+    await new Pool().close()
+  })
+
+  test('an abort stops what a thread computes, and the next work finds another thread', async () => {
+    const pool = new Pool()
+    const controller = new AbortController()
+    // Hours of it.
+    const endless = pool.run('sumOfSquares', 2 ** 50, controller.signal)
+    await pool.run('hello', 1, never)
+    controller.abort()
+    await expect(endless).rejects.toThrow()
+    const all = Array.from({ length: pool.size }, () => pool.run('sumOfSquares', 4, never))
+    expect(new Set(await Promise.all(all))).toEqual(new Set([14n]))
+    await pool.close()
+  })
+
+  test('closing stops what still runs', async () => {
+    const pool = new Pool()
+    const endless = pool.run('sumOfSquares', 2 ** 50, never)
+    const stopped = expect(endless).rejects.toThrow()
+    await until(() => pool.threads === 1)
+    await pool.close()
+    await stopped
+  })
+})
+
+describe('the routes', () => {
+  let patterns: Patterns
+  beforeAll(async () => {
+    patterns = await startPatterns(0.1)
+  })
+  afterAll(() => patterns.close())
+
+  const limiter = () => patterns.app.concurrency.limiters.find(({ name }) => name === 'threads')
+
+  test.each(['pool', 'loop'])('four sums of squares on the %s, to the last digit', async (on) => {
+    const { result } = await patterns.ask(`threads?on=${on}`)
+    expect(result).toMatchObject({ sums: [SUM, SUM, SUM, SUM] })
+    const { workMs, fastMs } = result as Figures
+    expect(Math.min(workMs, fastMs)).toBeGreaterThan(0)
+  })
+
+  test('/fast waits for a sum on the loop, and the figure shows it', async () => {
+    const { result, elapsedMs } = await patterns.ask('threads?on=loop&times=1')
+    const { workMs, fastMs } = result as Figures
+    expect(fastMs).toBeGreaterThan(workMs / 2)
+    expect(elapsedMs).toBeGreaterThanOrEqual(fastMs)
+  })
+
+  test('a hundred at once are run one by one, and /fast is answered all the while', async () => {
+    const port = await patterns.listen()
+    let most = 0
+    const asked = Array.from({ length: 100 }, async () => {
+      const { status } = await patterns.ask('threads?n=20000')
+      return status
+    })
+    await until(() => limiter()?.queued === 99)
+    let done = false
+    const all = Promise.all(asked).finally(() => {
+      done = true
+    })
+    const latencies: number[] = []
+    while (!done) {
+      most = Math.max(most, limiter()?.inFlight ?? 0)
+      const before = performance.now()
+      const response = await fetch(`http://127.0.0.1:${port}/fast`)
+      expect(await response.text()).toBe('Fast response')
+      latencies.push(performance.now() - before)
+    }
+    expect(new Set(await all)).toEqual(new Set([200]))
+    expect(most).toBe(1)
+    latencies.sort((a, b) => a - b)
+    expect(latencies.length).toBeGreaterThan(50)
+    expect(latencies[latencies.length >> 1]).toBeLessThan(100)
+  })
+
+  test('the one too many is refused', async () => {
+    const asked = Array.from({ length: 102 }, () => patterns.ask('threads?n=10&times=1'))
+    const statuses = (await Promise.all(asked)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 503)).toHaveLength(1)
+  })
+
+  test('tasks that sleep share their threads', async () => {
+    const { result, elapsedMs } = await patterns.ask('threads/tasks?n=40&delay=1000')
+    expect(result).toEqual(Array.from({ length: 40 }, (_, index) => `Task ${index} done`))
+    // One after the other, on as many threads as there are, they would take longer.
+    expect(elapsedMs).toBeLessThan((40 * 100) / new Pool().size)
+  })
+
+  test('a thread takes far more memory than a task', async () => {
+    const { result } = await patterns.ask('threads/memory?n=4')
+    expect(result).toMatchObject({ threads: 4, tasks: 10_000 })
+    const { bytesPerThread, bytesPerTask } = result as Record<string, number>
+    expect(bytesPerThread).toBeGreaterThan(100 * (bytesPerTask as number))
+  })
+
+  test('the rule of thumb is measured: three workloads, each on the loop, on threads and on both', async () => {
+    const { result } = await patterns.ask('threads/rule')
+    const rows = result as { workload: string; [way: string]: unknown }[]
+    expect(rows.map(({ workload }) => workload)).toEqual(['I/O-bound', 'CPU-bound', 'mixed'])
+    for (const { workload, ...ways } of rows) {
+      expect(Object.keys(ways)).toEqual(['loop', 'pool', 'both'])
+      for (const { workMs, fastMs } of Object.values(ways) as Figures[]) {
+        expect(Math.min(workMs, fastMs)).toBeGreaterThan(0)
+      }
+    }
+  })
+
+  test.runIf(new Pool().size < 10)('waiting is faster on the loop than on threads', async () => {
+    const unscaled = await startPatterns(1)
+    const { result } = await unscaled.ask('threads/rule')
+    const [waiting] = result as { loop: Figures; pool: Figures }[]
+    expect(waiting?.loop.workMs).toBeLessThan(waiting?.pool.workMs as number)
+    await unscaled.close()
+  })
+
+  test.each([
+    'threads?times=8',
+    'threads?times=8&on=loop',
+    'threads/tasks?n=1000&delay=60000',
+    'threads/rule',
+  ])('%s stops when its client leaves, and gives its place back', async (path) => {
+    await patterns.leave(path)
+    expect(limiter()?.inFlight).toBe(0)
+    expect((await patterns.ask('threads/hello?n=1')).result).toEqual(['Hello from thread 0'])
+  })
+})
