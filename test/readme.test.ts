@@ -71,6 +71,30 @@ test('the examples have the ports and files that the table gives them', () => {
   }
 })
 
+const EXAMPLES_OF_THE_ARTICLE = 66
+const article = table('example of the article')
+
+test('every example of the article has a row, with an endpoint or with a reason', () => {
+  expect(article).toHaveLength(EXAMPLES_OF_THE_ARTICLE)
+  for (const [, endpoint, result] of article) {
+    expect(endpoint).toMatch(/^(GET \/|POST \/|-$)/)
+    expect(result).not.toBe('')
+  }
+})
+
+test.each(article.filter(([, endpoint]) => endpoint !== '-') as [string, string, string][])(
+  "the article's %s: %s answers %s",
+  async (_example, endpoint, result) => {
+    const [method, url] = endpoint.split(' ') as ['GET' | 'POST', string]
+    const response = await app.inject({ method, url })
+    const isPattern = response.headers['content-type']?.toString().startsWith('application/json')
+    const got = isPattern ? response.json().result : response.body
+    if (typeof got === 'string') expect(got.slice(0, result.length)).toBe(result)
+    else if (typeof got === 'number') expect(got).toBe(Number(result))
+    else expect(got).toMatchObject(JSON.parse(result))
+  },
+)
+
 test("every path beside the article's is there", () => {
   for (const [path = ''] of table('path')) {
     expect(app.hasRoute({ method: 'GET', url: path.replace('GET ', '') })).toBe(true)

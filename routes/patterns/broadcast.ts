@@ -2,8 +2,8 @@
 import { type Duplex, promises as streams } from 'node:stream'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, list, message, milliseconds, text } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { integer, list, message, milliseconds, object, text } from './input.js'
+import { type PatternOptions, pattern, refuseBadInput } from './pattern.js'
 import { type Delivery, Topic } from './topic.js'
 
 /** How many messages a listener may be behind. */
@@ -54,6 +54,7 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   })
 
   const live = new Topic<string>(KEPT)
+  const nothing = object({})
 
   pattern(app, options, {
     method: 'POST',
@@ -68,7 +69,10 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     // It would have no end.
     exposeHeadRoute: false,
     config: { concurrency: { limit: LISTENERS, queue: { size: 0 } } },
+    schema: { querystring: nothing },
+    attachValidation: true,
     handler: async (request, reply) => {
+      refuseBadInput(request, nothing, request.query)
       const { signal } = request.concurrency
       // The generator subscribes at once and begins at the first pull.
       const deliveries = live.receive(signal)

@@ -50,7 +50,7 @@ export const PATTERNS: readonly ListedPattern[] = [
     method: 'POST',
     path: '/patterns/broadcast',
     title: 'publish to all who listen',
-    curl: `curl --json '{"message":"Hello"}' ${LISTED_ORIGIN}/patterns/broadcast`,
+    curl: `curl -H content-type:application/json -d '{"message":"Hello"}' ${LISTED_ORIGIN}/patterns/broadcast`,
   },
   get('errors/divide', 'a division by zero: 400', '?a=10&b=0'),
   get('errors/propagation', 'an error through three layers, with its causes', '?user='),

@@ -1,6 +1,7 @@
 /** Threads: exact sums, no thread before it is needed, and nobody starves meanwhile. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Pool } from '../../../routes/patterns/pool.js'
+import { buildApp } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
 import { until } from '../../support/wire.js'
 
@@ -44,6 +45,14 @@ describe('the pool', () => {
     await pool.close()
     await stopped
   })
+})
+
+test('with a limit of one request for the whole app, the look at /fast is given up, not waited for', async () => {
+  const app = await buildApp({ TIME_SCALE: 0, LIMIT: 1, QUEUE_SIZE: 10 })
+  const { result } = (await app.inject('/patterns/threads?n=1000')).json()
+  expect(result.sums).toHaveLength(4)
+  expect(result.fastMs).toBeGreaterThan(900)
+  await app.close()
 })
 
 describe('the routes', () => {
