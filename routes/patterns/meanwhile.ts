@@ -38,9 +38,11 @@ async function slowestFast(app: FastifyInstance, isOver: () => boolean): Promise
   do {
     const due = performance.now() + EVERY
     await sleep(EVERY)
+    // A timer may be a little early.
+    const asked = Math.min(due, performance.now())
     const signal = AbortSignal.timeout(PATIENCE)
     await app.inject({ url: '/fast', signal }).catch(() => undefined)
-    slowest = Math.max(slowest, performance.now() - due)
+    slowest = Math.max(slowest, performance.now() - asked)
   } while (!isOver())
   return slowest
 }

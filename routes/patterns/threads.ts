@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { sumOfSquares } from './cpu.js'
 import { spawn } from './heap.js'
-import { integer, milliseconds, oneOf } from './input.js'
+import { integer, oneOf } from './input.js'
 import { measure } from './meanwhile.js'
 import { type PatternOptions, pattern } from './pattern.js'
 import { Pool } from './pool.js'
@@ -48,7 +48,8 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/threads/tasks',
-    takes: { n: integer(10, 1, 1000), delay: milliseconds(100) },
+    // Not for long: they keep the others waiting.
+    takes: { n: integer(10, 1, 1000), delay: integer(100, 0, 1000) },
     concurrency: { group },
     work: (run, { n, delay }) => sleepOnPool(pool, run, n, delay, pool.size),
   })

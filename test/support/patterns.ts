@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
+import { afterAll, beforeAll } from 'vitest'
 import type { Answer, Moment } from '../../routes/patterns/run.js'
 import { buildApp } from '../../src/app.js'
 import { untilIdle } from './probe-app.js'
@@ -76,6 +77,17 @@ export async function startPatterns(timeScale: number): Promise<Patterns> {
     listen: listenOnce,
     close: () => app.close(),
   }
+}
+
+/** Servers by their time scale, started before the tests of a file and closed behind them. */
+export function serve<Name extends string>(scales: Record<Name, number>): Record<Name, Patterns> {
+  const served = {} as Record<Name, Patterns>
+  const names = Object.keys(scales) as Name[]
+  beforeAll(async () => {
+    for (const name of names) served[name] = await startPatterns(scales[name])
+  })
+  afterAll(() => Promise.all(names.map((name) => served[name].close())))
+  return served
 }
 
 /** Ran for that long, and less than `most`. */

@@ -1,23 +1,14 @@
 /** Tasks: how many, what they take, what they return, and how they end. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { spawn } from '../../../routes/patterns/heap.js'
 import { turns } from '../../support/deferred.js'
-import { lasted, type Patterns, startPatterns } from '../../support/patterns.js'
+import { lasted, serve } from '../../support/patterns.js'
 import { until } from '../../support/wire.js'
 
-let at0: Patterns
-let half: Patterns
-let slow: Patterns
-
-beforeAll(async () => {
-  at0 = await startPatterns(0)
-  half = await startPatterns(0.5)
-  slow = await startPatterns(10)
-})
-afterAll(() => Promise.all([at0, half, slow].map((patterns) => patterns.close())))
+const at = serve({ zero: 0, five: 5, ten: 10 })
 
 test('all tasks are there before the first runs, all finish, and one takes less than 2 KB', async () => {
-  const { result, events } = await at0.ask('tasks')
+  const { result, events } = await at.zero.ask('tasks')
   expect(result).toMatchObject({ spawned: 10_000, finished: 10_000 })
   expect(events).toEqual(['Spawned 10000 tasks, 0 finished', '10000 finished'])
   const { bytesPerTask } = result as { bytesPerTask: number }
@@ -26,7 +17,7 @@ test('all tasks are there before the first runs, all finish, and one takes less 
 })
 
 test('a hundred thousand are the most, and others get their turns meanwhile', async () => {
-  expect((await at0.ask('tasks?n=100001')).status).toBe(400)
+  expect((await at.zero.ask('tasks?n=100001')).status).toBe(400)
   let seen = 0
   let counting = true
   const count = (): void => {
@@ -34,15 +25,17 @@ test('a hundred thousand are the most, and others get their turns meanwhile', as
     if (counting) setImmediate(count)
   }
   setImmediate(count)
-  const { result } = await at0.ask('tasks?n=100000')
+  const { result } = await at.zero.ask('tasks?n=100000')
   counting = false
   expect(result).toMatchObject({ finished: 100_000 })
   expect(seen).toBeGreaterThan(150)
 })
 
 test('no more than two make their thousands at once, whoever else asks waits', async () => {
-  const asked = Array.from({ length: 5 }, () => at0.ask('tasks?n=5000'))
-  const limiter = at0.app.concurrency.limiters.find(({ name }) => name === 'GET /patterns/tasks')
+  const asked = Array.from({ length: 5 }, () => at.zero.ask('tasks?n=5000'))
+  const limiter = at.zero.app.concurrency.limiters.find(
+    ({ name }) => name === 'GET /patterns/tasks',
+  )
   await until(() => limiter?.queued === 3)
   expect(limiter?.inFlight).toBe(2)
   const answers = await Promise.all(asked)
@@ -60,9 +53,9 @@ test('the making of tasks stops at an abort, and none of them runs', async () =>
 })
 
 test('tasks run side by side, and are joined in the order in which they were made', async () => {
-  const answer = await half.ask('tasks/join?value=3&value=1&value=2')
+  const answer = await at.five.ask('tasks/join?value=3&value=1&value=2')
   expect(answer.result).toEqual([3, 1, 2])
-  expect(answer).toSatisfy(() => lasted(answer, 50, 150))
+  expect(answer).toSatisfy(() => lasted(answer, 500, 1500))
   expect(answer.events.slice(0, 3)).toEqual([1, 2, 3].map((task) => `Task ${task} is running`))
 })
 
@@ -72,10 +65,10 @@ test.each([
   ['crash', 'Join error: A mistake in the task'],
   ['abort', 'Join error: This operation was aborted'],
 ])('of a task that ends by %s one learns: %s', async (end, result) => {
-  expect((await at0.ask(`tasks/errors?end=${end}`)).result).toBe(result)
+  expect((await at.zero.ask(`tasks/errors?end=${end}`)).result).toBe(result)
 })
 
 test.each(['tasks/join', 'tasks/errors'])('%s stops when its client leaves', async (path) => {
-  const events = await slow.leave(path)
+  const events = await at.ten.leave(path)
   expect(events.join()).not.toContain('returned')
 })

@@ -145,14 +145,20 @@ describe('the routes', () => {
     await unscaled.close()
   })
 
-  test.each([
-    'threads?times=8',
-    'threads?times=8&on=loop',
-    'threads/tasks?n=1000&delay=60000',
-    'threads/rule',
-  ])('%s stops when its client leaves, and gives its place back', async (path) => {
-    await patterns.leave(path)
-    expect(limiter()?.inFlight).toBe(0)
-    expect((await patterns.ask('threads/hello?n=1')).result).toEqual(['Hello from thread 0'])
+  test.each(['threads?times=8', 'threads?times=8&on=loop', 'threads/rule'])(
+    '%s stops when its client leaves, and gives its place back',
+    async (path) => {
+      await patterns.leave(path)
+      expect(limiter()?.inFlight).toBe(0)
+      expect((await patterns.ask('threads/hello?n=1')).result).toEqual(['Hello from thread 0'])
+    },
+  )
+
+  test('tasks on threads stop when their client leaves', async () => {
+    const slow = await startPatterns(10)
+    const before = performance.now()
+    await slow.leave('threads/tasks?n=1000&delay=1000')
+    expect(performance.now() - before).toBeLessThan(9000)
+    await slow.close()
   })
 })

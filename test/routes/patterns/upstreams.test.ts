@@ -1,28 +1,19 @@
 /** Polling and fan-out over real sockets: how often, how many at once, and when it ends. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Upstreams } from '../../../routes/patterns/upstream.js'
-import { lasted, type Patterns, startPatterns } from '../../support/patterns.js'
+import { lasted, serve } from '../../support/patterns.js'
 
-let at0: Patterns
-let tenth: Patterns
-let slow: Patterns
-
-beforeAll(async () => {
-  at0 = await startPatterns(0)
-  tenth = await startPatterns(0.1)
-  slow = await startPatterns(10)
-})
-afterAll(() => Promise.all([at0, tenth, slow].map((patterns) => patterns.close())))
+const at = serve({ zero: 0, tenth: 0.1, ten: 10 })
 
 describe('polling', () => {
   test('asks at once and then at every interval, until the other work is done', async () => {
-    const { result, events } = await at0.ask('polling')
+    const { result, events } = await at.zero.ask('polling')
     expect(result).toEqual({ polls: 3, answered: 3, failed: 0 })
     expect(events.at(-1)).toBe('Main task done.')
   })
 
   test('takes the time of the other work, which the polls do not hold up', async () => {
-    const answer = await tenth.ask('polling?every=1000&for=4000&jitter=0')
+    const answer = await at.tenth.ask('polling?every=1000&for=4000&jitter=0')
     expect(answer).toSatisfy(() => lasted(answer, 400, 1400))
     expect((answer.result as { polls: number }).polls).toBeLessThanOrEqual(4)
   })
@@ -30,28 +21,28 @@ describe('polling', () => {
   test('doubles its interval with each failure, up to eight, and goes back to one', async () => {
     // Without jitter the waits are 2, 4, 8, 8, and then 1 each.
     const until = async (ms: number) =>
-      (await at0.ask(`polling?every=1000&for=${ms}&jitter=0&failures=4`)).result
+      (await at.zero.ask(`polling?every=1000&for=${ms}&jitter=0&failures=4`)).result
     expect(await until(22_000)).toEqual({ polls: 4, answered: 0, failed: 4 })
     expect(await until(22_001)).toEqual({ polls: 5, answered: 1, failed: 4 })
     expect(await until(24_001)).toEqual({ polls: 7, answered: 3, failed: 4 })
   })
 
-  test('jitter makes intervals longer and shorter, by no more than its share', async () => {
-    const polls = async (): Promise<number> =>
-      ((await at0.ask('polling?every=1000&for=60000&jitter=0.5')).result as { polls: number }).polls
-    const counts = [await polls(), await polls(), await polls()]
-    expect(Math.min(...counts)).toBeGreaterThanOrEqual(40)
-    expect(Math.max(...counts)).toBeLessThanOrEqual(121)
-    // A chance in millions that sixty jittered intervals give the same thrice.
-    const times = async (): Promise<number[]> =>
-      (await tenth.ask('polling?every=200&for=2000&jitter=1')).timeline.map(({ at }) => at)
-    const at = (await times()).slice(1, -1)
-    const waits = at.slice(1).map((time, index) => time - (at[index] as number))
-    expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(2)
-  })
+  test.each([
+    [0, 120],
+    [0.5, 60],
+    [1, 40],
+  ])(
+    'jitter of a half makes an interval half to one and a half: drawn %d',
+    async (drawn, polls) => {
+      const random = vi.spyOn(Math, 'random').mockReturnValue(drawn)
+      const { result } = await at.zero.ask('polling?every=1000&for=60000&jitter=0.5')
+      random.mockRestore()
+      expect(result).toMatchObject({ polls })
+    },
+  )
 
   test('an upstream that does not answer in time has failed', async () => {
-    const { result, events } = await tenth.ask(
+    const { result, events } = await at.tenth.ask(
       'polling?every=1000&for=5000&delay=60000&timeout=20&jitter=0',
     )
     expect(result).toMatchObject({ answered: 0 })
@@ -61,7 +52,7 @@ describe('polling', () => {
   test.each(['polling', 'polling?delay=60000&timeout=60000'])(
     '%s stops when its client leaves',
     async (path) => {
-      expect(await slow.leave(path)).toEqual([
+      expect(await at.ten.leave(path)).toEqual([
         'Polling external API...',
         'App is doing other work...',
       ])
@@ -71,20 +62,23 @@ describe('polling', () => {
 
 describe('fan-out', () => {
   test('no more upstreams are asked at once than the limit, as they count themselves', async () => {
-    const answer = await tenth.ask('fan-out?upstreams=8&limit=3&delay=2000')
+    const answer = await at.tenth.ask('fan-out?upstreams=8&limit=3&delay=2000')
     expect(answer.result).toEqual({ answered: 8, peak: 3 })
     expect(answer).toSatisfy(() => lasted(answer, 3 * 200, 8 * 200))
   })
 
   test('the next is asked when one has answered, in order', async () => {
-    const { events } = await at0.ask('fan-out?upstreams=4&limit=1')
+    const { events } = await at.zero.ask('fan-out?upstreams=4&limit=1')
     expect(events).toEqual(
       [1, 2, 3, 4].flatMap((n) => [`Asking upstream ${n}`, `Upstream ${n} answered`]),
     )
   })
 
   test('those that were asked are left, and the others never asked, when the client leaves', async () => {
-    expect(await slow.leave('fan-out?limit=2')).toEqual(['Asking upstream 1', 'Asking upstream 2'])
+    expect(await at.ten.leave('fan-out?limit=2')).toEqual([
+      'Asking upstream 1',
+      'Asking upstream 2',
+    ])
   })
 })
 
