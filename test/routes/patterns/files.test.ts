@@ -1,8 +1,8 @@
 /** Files: what is written is read, lines stay whole, and nothing is left behind. */
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { PUBLIC_FOLDER } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
 
@@ -11,9 +11,6 @@ beforeEach(async () => {
   patterns = await startPatterns(0)
 })
 afterEach(() => patterns.close())
-
-const folders = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith('sluice-patterns-'))
 
 test('a file is read as it is', async () => {
   const { result } = await patterns.ask('files/read')
@@ -46,12 +43,15 @@ test('lines of writers that take turns stay whole, those of others do not', asyn
 })
 
 test('what was written goes with the app', async () => {
-  const before = await folders()
+  const temporary = await mkdtemp(join(tmpdir(), 'sluice-test-'))
+  vi.stubEnv('TMPDIR', temporary)
   const other = await startPatterns(0)
+  await other.ask('files/append', 'POST')
   await other.ask('files/write', 'POST')
-  const [made, ...rest] = (await folders()).filter((name) => !before.includes(name))
-  expect([typeof made, rest]).toEqual(['string', []])
-  expect(await readdir(join(tmpdir(), made as string))).toEqual(['log.txt'])
+  const [folder = ''] = await readdir(temporary)
+  expect(await readdir(join(temporary, folder))).toEqual(['log.txt'])
   await other.close()
-  expect(await folders()).not.toContain(made)
+  vi.unstubAllEnvs()
+  expect(await readdir(temporary)).toEqual([])
+  await rm(temporary, { recursive: true })
 })
