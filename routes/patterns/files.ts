@@ -55,6 +55,8 @@ const files: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     method: 'POST',
     url: '/patterns/files/append',
     takes: { writers: integer(5, 1, 20), lines: integer(4, 1, 20), turns: flag(true) },
+    // An open file each.
+    concurrency: 10,
     work: async (run, { writers, lines, turns }) => {
       const path = await writable(`append-${++appended}.txt`)
       try {

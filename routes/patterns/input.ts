@@ -13,6 +13,9 @@ import {
   Type,
 } from 'typebox'
 
+/** Characters of a wrong value that its message repeats. */
+const LONGEST_SHOWN = 100
+
 export type Input<Parameters extends TProperties> = Static<TObject<Parameters>>
 
 export function object<Parameters extends TProperties>(
@@ -69,25 +72,27 @@ export function list<Item extends TSchema>(
 
 export function oneOf<Choice extends string>(initial: Choice, choices: readonly Choice[]) {
   return Type.Unsafe<Choice>(
-    Type.Enum([...choices], { default: initial, description: choices.join(', ') }),
+    Type.Enum([...choices], { default: initial, description: choices.join(' or ') }),
   )
 }
 
 /** What is wrong, by name, with what it got and what it takes. */
 export function problemOf(
   { instancePath, keyword, params }: FastifySchemaValidationError,
-  schema: TObject,
+  { properties }: TObject,
   given: unknown,
 ): string {
-  const { properties } = schema
+  const known = Object.keys(properties).join(', ') || 'nothing'
   if (keyword === 'additionalProperties') {
-    const known = Object.keys(properties).join(', ') || 'nothing'
     return `${params.additionalProperty}: unknown, takes ${known}`
   }
-  const name = instancePath.split('/')[1] ?? String(params.missingProperty ?? 'body')
-  const got = JSON.stringify((given as Record<string, unknown> | null | undefined)?.[name])
-  const { description } = (properties[name] ?? { description: 'an object' }) as {
-    description?: string
-  }
-  return `${name}: got ${got ?? 'nothing'}, takes ${description}`
+  const name = instancePath.split('/')[1] ?? params.missingProperty
+  if (typeof name !== 'string') return `body: got ${show(given)}, takes an object of ${known}`
+  const { description } = properties[name] as { description?: string }
+  return `${name}: got ${show((given as Record<string, unknown>)[name])}, takes ${description}`
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text
 }

@@ -159,18 +159,9 @@ describe('live', () => {
     ])
   })
 
-  test('a HEAD, which would have no end, is not found; nor is nothing published', async () => {
+  test('a HEAD, which would have no end, is not found', async () => {
     const head = await fetch(`http://127.0.0.1:${port}/patterns/broadcast`, { method: 'HEAD' })
     expect(head.status).toBe(404)
-    const response = await patterns.app.inject({
-      method: 'POST',
-      url: '/patterns/broadcast',
-      payload: {},
-    })
-    expect([response.statusCode, response.json().message]).toEqual([
-      400,
-      'message: got nothing, takes text of 1 to 10000 characters',
-    ])
   })
 })
 

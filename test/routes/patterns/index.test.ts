@@ -75,7 +75,7 @@ describe('bad input', () => {
     ['race?slow=1&slow=2', 'slow: got ["1","2"], takes an integer from 0 to 60000'],
     ['tasks?n=100001', 'n: got 100001, takes an integer from 1 to 100000'],
     ['polling?jitter=2', 'jitter: got 2, takes a number from 0 to 1'],
-    ['threads?on=gpu', 'on: got "gpu", takes pool, loop'],
+    ['threads?on=gpu', 'on: got "gpu", takes pool or loop'],
     ['composition/loop?n=1&n=x', 'n: got [1,"x"], takes 1 to 20 times an integer from'],
     [`futures/add?a=1000001`, 'a: got 1000001, takes an integer from -1000000 to 1000000'],
     [`futures/hello?from=${'x'.repeat(201)}`, 'takes text of 0 to 200 characters'],
@@ -86,16 +86,23 @@ describe('bad input', () => {
     expect(response.json().message).toContain(message)
   })
 
-  test.each([null, 'text', [[1]], { message: '' }, { message: {} }, { message: 'x', wrong: 1 }])(
-    'a body of %j is refused',
-    async (body) => {
-      const { statusCode } = await app.inject({
-        method: 'POST',
-        url: '/patterns/broadcast',
-        headers: { 'content-type': 'application/json' },
-        payload: JSON.stringify(body),
-      })
-      expect(statusCode).toBe(400)
-    },
-  )
+  test.each([
+    [null, 'body: got null, takes an object of message'],
+    ['text', 'body: got "text", takes an object of message'],
+    [[1], 'body: got [1], takes an object of message'],
+    [{}, 'message: got nothing, takes text of 1 to 10000 characters'],
+    [{ message: '' }, 'message: got "", takes text of 1 to 10000 characters'],
+    [{ message: {} }, 'message: got {}, takes text of 1 to 10000 characters'],
+    [{ message: 'x', wrong: 1 }, 'wrong: unknown, takes message'],
+    [{ message: 'x'.repeat(10_001) }, `message: got "${'x'.repeat(99)}..., takes text of 1`],
+  ])('a body of %j: %s', async (body, message) => {
+    const response = await app.inject({
+      method: 'POST',
+      url: '/patterns/broadcast',
+      headers: { 'content-type': 'application/json' },
+      payload: JSON.stringify(body),
+    })
+    expect(response.statusCode).toBe(400)
+    expect(response.json().message).toContain(message)
+  })
 })
