@@ -1,5 +1,5 @@
 /** One sender, many receivers: in one request, and live, where a POST publishes to all who listen. */
-import { type Duplex, promises as streams } from 'node:stream'
+import { once } from 'node:events'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
 import { integer, list, message, milliseconds, object, text } from './input.js'
@@ -74,16 +74,13 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     handler: async (request, reply) => {
       refuseBadInput(request, nothing, request.query)
       const { signal } = request.concurrency
-      // The generator subscribes at once and begins at the first pull.
-      const deliveries = live.receive(signal)
-      await reply.sse.send({ event: 'listening', data: { kept: KEPT } })
-      try {
-        // Not `reply.sse.send(deliveries)`, which waits for ever when a slow client leaves.
-        await streams.pipeline(toEvents(deliveries), reply.sse.stream() as Duplex, reply.raw, {
-          end: false,
-        })
-      } catch (error) {
-        if (!signal.aborted) throw error
+      for await (const event of toEvents(live.receive(signal))) {
+        // Not awaited: it stays open for ever where the client has left already, or leaves without
+        // having read. Where it rejects, the client has left too, as the signal says.
+        reply.sse.send(event).catch(() => {})
+        if (reply.raw.writableNeedDrain) {
+          await once(reply.raw, 'drain', { signal }).catch(() => {})
+        }
       }
       if (signal.aborted) request.log.info({ pattern: 'broadcast' }, 'Cancelled: broadcast')
     },
@@ -92,6 +89,7 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 export default broadcast
 
 async function* toEvents(deliveries: AsyncIterable<Delivery<string>>) {
+  yield { event: 'listening', data: { kept: KEPT } }
   for await (const delivery of deliveries) {
     yield 'missed' in delivery
       ? { event: 'lagged', data: delivery }

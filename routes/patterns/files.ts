@@ -8,7 +8,10 @@ import { flag, integer, oneOf, text } from './input.js'
 import { Failure, type PatternOptions, pattern } from './pattern.js'
 import type { Run } from './run.js'
 
-const files: FastifyPluginAsync<PatternOptions> = async (app, options) => {
+/** The most files that are appended to at once. */
+const OPEN_FILES = 10
+
+const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   let folder: Promise<string> | undefined
   /** Made when first written to. */
   const writable = async (name: string): Promise<string> => {
@@ -51,13 +54,13 @@ const files: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   })
 
   let appended = 0
+  const files = new Semaphore(OPEN_FILES)
   pattern(app, options, {
     method: 'POST',
     url: '/patterns/files/append',
     takes: { writers: integer(5, 1, 20), lines: integer(4, 1, 20), turns: flag(true) },
-    // An open file each.
-    concurrency: 10,
     work: async (run, { writers, lines, turns }) => {
+      using _permit = await files.acquire({ signal: run.signal })
       const path = await writable(`append-${++appended}.txt`)
       try {
         await append(path, run, writers, lines, turns ? new Semaphore(1) : undefined)
@@ -70,7 +73,7 @@ const files: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     },
   })
 }
-export default files
+export default filePatterns
 
 /** Each line is written in two steps, and others come in between unless they have to take turns. */
 async function append(

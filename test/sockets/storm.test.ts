@@ -22,7 +22,20 @@ let paths: readonly string[]
 afterEach(() => app.close())
 
 async function buildServer(): Promise<void> {
-  paths = ['/fast', '/slow', '/limited', '/counter', '/delay', '/file', '/public/data.txt', '/no']
+  paths = [
+    '/fast',
+    '/slow',
+    '/limited',
+    '/counter',
+    '/delay',
+    '/file',
+    '/public/data.txt',
+    '/no',
+    '/patterns/race',
+    '/patterns/tasks?n=100',
+    '/patterns/threads/hello?n=1',
+    '/patterns/broadcast',
+  ]
   app = await buildApp({ TIME_SCALE: 0.005, LIMIT: 60, QUEUE_SIZE: 100 })
 }
 

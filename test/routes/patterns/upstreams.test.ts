@@ -74,12 +74,12 @@ describe('fan-out', () => {
     )
   })
 
-  test('those that were asked are left, and the others never asked, when the client leaves', async () => {
-    expect(await at.ten.leave('fan-out?limit=2')).toEqual([
-      'Asking upstream 1',
-      'Asking upstream 2',
-    ])
-  })
+  test.each(['fan-out?limit=2', 'fan-out?upstreams=2&limit=2&delay=60000'])(
+    '%s leaves those that were asked and asks no other when its client leaves',
+    async (path) => {
+      expect(await at.ten.leave(path)).toEqual(['Asking upstream 1', 'Asking upstream 2'])
+    },
+  )
 })
 
 test('an upstream counts those in hand about the same, wherever they were asked', async () => {
