@@ -13,7 +13,7 @@ const OPEN_FILES = 10
 
 const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   let folder: Promise<string> | undefined
-  /** Made when first written to. */
+  /** In a folder that is made when first asked for. */
   const writable = async (name: string): Promise<string> => {
     folder ??= mkdtemp(join(tmpdir(), 'sluice-patterns-'))
     return join(await folder, name)

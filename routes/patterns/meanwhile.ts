@@ -1,4 +1,7 @@
-/** What others notice of some work: how long `/fast` takes while it runs. */
+/**
+ * What others notice of some work: how long `/fast` takes while it runs. Each look is a request like
+ * any other, in the log and in the counts too.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { tenths } from './run.js'
