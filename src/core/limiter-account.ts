@@ -42,6 +42,12 @@ export class LimiterAccount {
   }
   /** How long the admitted waited. */
   readonly waits: Histogram = new Histogram()
+
+  /** Counts a rejection, and is it. */
+  reject(reason: RejectReason, error: unknown): Promise<never> {
+    this.rejected[reason]++
+    return Promise.reject(error)
+  }
 }
 
 export function takeLimiterSnapshot(view: LimiterView, account: LimiterAccount): LimiterSnapshot {

@@ -11,7 +11,7 @@
  */
 import { checkNumber } from './check.js'
 import type { Clock } from './clock.js'
-import { ClosedError, DeadlineError, QueueFullError, QueueTimeoutError } from './errors.js'
+import { REFUSALS } from './errors.js'
 import type { Histogram } from './histogram.js'
 import { Learning } from './learning.js'
 import {
@@ -31,13 +31,6 @@ import { SharedQueue } from './shared-queue.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
-
-const REFUSALS = {
-  closed: ClosedError,
-  queue_full: QueueFullError,
-  queue_timeout: QueueTimeoutError,
-  deadline: DeadlineError,
-}
 
 export class Limiter implements LimiterView {
   readonly name: string
@@ -132,10 +125,10 @@ export class Limiter implements LimiterView {
       return Promise.reject(error)
     }
     const { signal, timeout, priority = 0 } = options
-    if (signal?.aborted) return this.#reject('aborted', signal.reason)
+    if (signal?.aborted) return this.#account.reject('aborted', signal.reason)
     if (this.#isFree(priority)) return Promise.resolve(this.#admitAtOnce(priority))
     const refusal = this.#refusal(priority, timeout)
-    if (refusal !== undefined) return this.#reject(refusal, new REFUSALS[refusal]())
+    if (refusal !== undefined) return this.#account.reject(refusal, new REFUSALS[refusal]())
     const waiter = this.#enqueue(priority, timeout, signal)
     if (timeout !== undefined) waiter.deadline = Number.POSITIVE_INFINITY
     return waiter.promise
@@ -152,7 +145,7 @@ export class Limiter implements LimiterView {
       this.#account.rejected[refusal]++
       return refusal
     }
-    const waiter = this.#enqueue(priority, undefined, undefined)
+    const waiter = this.#enqueue(priority)
     if (deadline !== undefined) {
       waiter.deadline = deadline
       this.#learning.expectDeadlines()
@@ -174,7 +167,7 @@ export class Limiter implements LimiterView {
     this.#closed = true
     this.#learning.close()
     for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
-      last.cancel('closed', new ClosedError())
+      last.cancel('closed', new REFUSALS.closed())
     }
   }
 
@@ -204,20 +197,11 @@ export class Limiter implements LimiterView {
     if (size < this.#queueSize && !isHopeless) return undefined
     const victim = this.#queue.victim(priority)
     if (victim === undefined) return 'queue_full'
-    victim.cancel('queue_full', new QueueFullError())
+    victim.cancel('queue_full', new REFUSALS.queue_full())
     return undefined
   }
 
-  #reject(reason: CancelReason, error: unknown): Promise<never> {
-    this.#account.rejected[reason]++
-    return Promise.reject(error)
-  }
-
-  #enqueue(
-    priority: number,
-    timeout: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Waiter<Token> {
+  #enqueue(priority: number, timeout?: number, signal?: AbortSignal): Waiter<Token> {
     const now = this.#clock()
     const waiter = new Waiter(this.#owner, 1, priority, now)
     this.#queue.push(waiter, now)
@@ -240,19 +224,16 @@ export class Limiter implements LimiterView {
     while (this.#inFlight < this.#learning.limit && !this.#closed) {
       const waiter = this.#queue.peek(now)
       if (waiter === undefined || waiter.doomed) return
-      if (this.#shed(waiter, now)) continue
-      this.#account.waits.record(now - waiter.since)
-      waiter.grant(this.#admit(waiter.priority, now))
+      // Whoever cannot be done in time, or has waited too long, is not started.
+      const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
+      if (reason === undefined) {
+        this.#account.waits.record(now - waiter.since)
+        waiter.grant(this.#admit(waiter.priority, now))
+      } else {
+        this.#admitting = true
+        waiter.cancel(reason, new REFUSALS[reason]())
+        this.#admitting = false
+      }
     }
-  }
-
-  /** Whoever cannot be done in time, or has waited too long, is not started. */
-  #shed(waiter: Waiter<Token>, now: number): boolean {
-    const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
-    if (reason === undefined) return false
-    this.#admitting = true
-    waiter.cancel(reason, new REFUSALS[reason]())
-    this.#admitting = false
-    return true
   }
 }
