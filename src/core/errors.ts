@@ -25,13 +25,6 @@ export const ClosedError = createError(
   'Draining, or closed: no new work is taken',
   503,
 )
-/** Why a limiter lets somebody not in, or not start. */
-export const REFUSALS = {
-  closed: ClosedError,
-  queue_full: QueueFullError,
-  queue_timeout: QueueTimeoutError,
-  deadline: DeadlineError,
-} as const
 /** Thrown at registration; a TypeError or RangeError of a constructor is its `cause`. */
 export const OptionsError = createError<[name: string, got: string, takes: string]>(
   'SLUICE_OPTIONS',

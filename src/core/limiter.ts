@@ -11,7 +11,6 @@
  */
 import { checkNumber } from './check.js'
 import type { Clock } from './clock.js'
-import { REFUSALS } from './errors.js'
 import type { Histogram } from './histogram.js'
 import { Learning } from './learning.js'
 import {
@@ -27,6 +26,7 @@ import {
   type LimiterOptions,
   readLimiterOptions,
 } from './limiter-options.js'
+import { REFUSALS } from './refusals.js'
 import { SharedQueue } from './shared-queue.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 import { WaitQueue } from './wait-queue.js'
