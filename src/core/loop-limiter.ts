@@ -20,6 +20,7 @@ import {
   type RejectReason,
   takeLimiterSnapshot,
 } from './limiter-account.js'
+import { ShortestRun } from './shortest-run.js'
 import { Token, type TokenOwner } from './token.js'
 import { Turns } from './turns.js'
 import { WaitQueue } from './wait-queue.js'
@@ -71,6 +72,8 @@ export class LoopLimiter implements LimiterView {
   #run = 0
   /** Milliseconds from one that is let in to the next, while some wait; 0 before it is known. */
   #pace = 0
+  readonly #runs = new ShortestRun()
+  #grantedAt = 0
   #closed = false
 
   constructor(options: LoopLimiterOptions) {
@@ -130,8 +133,11 @@ export class LoopLimiter implements LimiterView {
     return this.#admit(waited)
   }
 
-  /** The place in the queue of one that `take` gave nothing, or why there is none. */
-  wait(priority: number): Waiter<Token> | CancelReason {
+  /**
+   * The place in the queue of one that `take` gave nothing, or why there is none. Who could not be
+   * done by its `deadline` when its turn comes, is not started.
+   */
+  wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
     const now = this.#clock()
     const since = this.#turns.begin(now)
     const refusal = this.#refusal(priority, now - since)
@@ -142,6 +148,7 @@ export class LoopLimiter implements LimiterView {
     if (this.#queue.size === 0) this.#drained = undefined
     const waiter = new Waiter(this.#owner, 1, priority, since)
     this.#queue.push(waiter, now)
+    waiter.deadline = deadline
     waiter.watch(undefined, this.#longest)
     return waiter
   }
@@ -198,7 +205,12 @@ export class LoopLimiter implements LimiterView {
         next.cancel('pressure', undefined)
         continue
       }
+      if (next.deadline !== undefined && next.deadline - now < this.#runs.at(now)) {
+        next.cancel('deadline', undefined)
+        continue
+      }
       this.#run++
+      this.#grantedAt = now
       next.grant(this.#admit(waited))
       queueMicrotask(this.#goOnLater)
       return
@@ -209,6 +221,7 @@ export class LoopLimiter implements LimiterView {
 
   readonly #goOn = (): void => {
     const now = this.#clock()
+    this.#runs.record(now - this.#grantedAt, now)
     if (now - (this.#drained ?? now) < this.#budget) this.#runNext(now)
   }
 

@@ -254,6 +254,32 @@ test('whoever is never next leaves after ten intervals', async () => {
   expect(limiter.queued).toBe(0)
 })
 
+test('what cannot be done by its deadline is not started, as far as recent runs tell', async () => {
+  const limiter = create({ budget: 1 })
+  const log: string[] = []
+  const wait = (name: string, deadline: number): void => {
+    const waiter = limiter.wait(0, deadline)
+    if (typeof waiter === 'string') throw new Error(waiter)
+    waiter.promise.then(
+      (token) => {
+        log.push(name)
+        now += 8
+        token.succeed()
+      },
+      () => log.push(`${name}: ${waiter.cancelled}`),
+    )
+  }
+  for (let i = 0; i < 11; i++) arrive(limiter, log, 'run', 8)
+  while (limiter.queued > 0) await endTurn()
+  await endTurn()
+  log.length = 0
+  arrive(limiter, log, 'busy', 8)
+  wait('too late', now + 7.9)
+  wait('in time', now + 8)
+  await endTurn()
+  expect(log.toSorted()).toEqual(['busy', 'in time', 'too late: deadline'])
+})
+
 test('a saturated process lets nobody in', () => {
   let saturated = true
   const limiter = create({ isSaturated: () => saturated })
