@@ -4,14 +4,8 @@
  * A new key is refused only while every place is taken by a busy one. Every step is O(1).
  */
 import { checkInteger } from './check.js'
-import type { Histogram } from './histogram.js'
 import { Limiter } from './limiter.js'
-import {
-  LimiterAccount,
-  type LimiterSnapshot,
-  type LimiterView,
-  takeLimiterSnapshot,
-} from './limiter-account.js'
+import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import type { LimiterOptions } from './limiter-options.js'
 
 export interface KeyedLimitersOptions extends LimiterOptions {
@@ -27,10 +21,11 @@ interface BusyKey {
   callers: number
 }
 
-export class KeyedLimiters implements LimiterView {
-  readonly name: string
+export class KeyedLimiters extends AccountedLimiter {
+  readonly isFixed = true
   readonly #options: KeyedLimitersOptions
-  readonly #account = new LimiterAccount()
+  /** Of each key. */
+  #limit: number
   #closed = false
   readonly #busy = new Map<string, BusyKey>()
   /** The longest idle first. */
@@ -38,17 +33,18 @@ export class KeyedLimiters implements LimiterView {
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
   constructor(options: KeyedLimitersOptions) {
+    super(options.name, new LimiterAccount())
     checkInteger('limit', options.limit, 1, Number.MAX_SAFE_INTEGER)
     checkInteger('maxKeys', options.maxKeys, 1, 2 ** 24)
     // Says at once what every later limiter would say.
     new Limiter(options)
-    this.name = options.name
     this.#options = options
+    this.#limit = options.limit
   }
 
   /** How many may be in flight: the limits of all busy keys together, at least one key's. */
   get limit(): number {
-    return this.#options.limit * Math.max(this.#busy.size, 1)
+    return this.#limit * Math.max(this.#busy.size, 1)
   }
 
   get inFlight(): number {
@@ -57,11 +53,6 @@ export class KeyedLimiters implements LimiterView {
 
   get queued(): number {
     return this.#sum('queued')
-  }
-
-  /** @internal */
-  get waits(): Histogram {
-    return this.#account.waits
   }
 
   /** How many keys the table holds, busy or idle. */
@@ -82,7 +73,7 @@ export class KeyedLimiters implements LimiterView {
     }
     const limiter = this.#idle.get(key) ?? this.#create()
     if (limiter === undefined) {
-      this.#account.rejected.queue_full++
+      this.account.rejected.queue_full++
       return undefined
     }
     this.#idle.delete(key)
@@ -98,14 +89,16 @@ export class KeyedLimiters implements LimiterView {
     this.#idle.set(key, busy.limiter)
   }
 
-  snapshot(): LimiterSnapshot {
-    return takeLimiterSnapshot(this, this.#account)
+  /** The limit of each key, of those that are known and of those to come: O(keys). */
+  setLimit(limit: number): void {
+    checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
+    this.#limit = limit
+    for (const limiter of this.#all()) limiter.setLimit(limit)
   }
 
   close(): void {
     this.#closed = true
-    for (const { limiter } of this.#busy.values()) limiter.close()
-    for (const limiter of this.#idle.values()) limiter.close()
+    for (const limiter of this.#all()) limiter.close()
   }
 
   #create(): Limiter | undefined {
@@ -114,9 +107,13 @@ export class KeyedLimiters implements LimiterView {
       const [longest] = this.#idle.keys()
       this.#idle.delete(longest as string)
     }
-    const limiter = new Limiter(this.#options, this.#account)
+    const limiter = new Limiter({ ...this.#options, limit: this.#limit }, this.account)
     if (this.#closed) limiter.close()
     return limiter
+  }
+
+  #all(): Limiter[] {
+    return [...Array.from(this.#busy.values(), ({ limiter }) => limiter), ...this.#idle.values()]
   }
 
   #sum(what: 'inFlight' | 'queued'): number {

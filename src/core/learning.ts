@@ -3,6 +3,7 @@
  * algorithm, and how long a run takes at least, once anybody has a deadline. A fixed limit without
  * deadlines learns nothing, and reads no clock for it.
  */
+import { checkInteger, show } from './check.js'
 import type { Clock } from './clock.js'
 import { claim, disclaim } from './limits/claim.js'
 import { FixedLimit } from './limits/fixed.js'
@@ -34,6 +35,15 @@ export class Learning {
     this.adapts = !(algorithm instanceof FixedLimit)
     if (this.adapts) claim(algorithm)
     this.#patience = this.adapts && !bounded ? new Patience() : undefined
+  }
+
+  /** @throws TypeError where the limit finds itself, RangeError or TypeError for no integer >= 1. */
+  set(limit: number): void {
+    if (this.adapts) {
+      throw new TypeError(`limit: got ${show(limit)}, takes only what its algorithm finds`)
+    }
+    checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
+    this.limit = limit
   }
 
   /** When work began that begins now, as its token should say it: 0 if nobody will ask. */

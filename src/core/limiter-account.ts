@@ -24,9 +24,13 @@ export interface LimiterView {
   readonly limit: number
   readonly inFlight: number
   readonly queued: number
+  /** Whether `setLimit` may change the limit; absent: no. */
+  readonly isFixed?: boolean
   /** How long the admitted waited. @internal */
   readonly waits: Histogram
   snapshot(): LimiterSnapshot
+  /** Changes a fixed limit: the limiter's, or that of each of its keys. As `Limiter.setLimit`. */
+  setLimit?(limit: number): void
   close(): void
 }
 
@@ -60,4 +64,34 @@ export function takeLimiterSnapshot(view: LimiterView, account: LimiterAccount):
     rejected: { ...account.rejected },
     waitMs: { p50: account.waits.quantile(0.5), p99: account.waits.quantile(0.99) },
   }
+}
+
+/** What a limiter has beside its limit and its queue: a name, and accounts. */
+export abstract class AccountedLimiter implements LimiterView {
+  readonly name: string
+  abstract readonly limit: number
+  abstract readonly inFlight: number
+  abstract readonly queued: number
+  protected readonly account: LimiterAccount
+
+  constructor(name: string, account: LimiterAccount) {
+    this.name = name
+    this.account = account
+  }
+
+  /** @internal */
+  get waits(): Histogram {
+    return this.account.waits
+  }
+
+  /** For the plugin: work that it shed before it came here. @internal */
+  countRejected(reason: RejectReason): void {
+    this.account.rejected[reason]++
+  }
+
+  snapshot(): LimiterSnapshot {
+    return takeLimiterSnapshot(this, this.account)
+  }
+
+  abstract close(): void
 }

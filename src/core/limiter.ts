@@ -11,15 +11,8 @@
  */
 import { checkNumber } from './check.js'
 import type { Clock } from './clock.js'
-import type { Histogram } from './histogram.js'
 import { Learning } from './learning.js'
-import {
-  LimiterAccount,
-  type LimiterSnapshot,
-  type LimiterView,
-  type RejectReason,
-  takeLimiterSnapshot,
-} from './limiter-account.js'
+import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import {
   checkAcquireOptions,
   type LimiterAcquireOptions,
@@ -32,8 +25,7 @@ import { type Outcome, Token, type TokenOwner } from './token.js'
 import { WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
-export class Limiter implements LimiterView {
-  readonly name: string
+export class Limiter extends AccountedLimiter {
   readonly #clock: Clock
   readonly #queueSize: number
   readonly #queueTimeout: number
@@ -43,7 +35,7 @@ export class Limiter implements LimiterView {
   readonly #owner: WaiterOwner<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
-      this.#account.rejected[reason]++
+      this.account.rejected[reason]++
       // Who is late leaves in `#admitWaiting`, which goes on by itself.
       if (this.#admitting) return
       // A slot that freed while the next in line was doomed has waited for its leaving.
@@ -51,7 +43,6 @@ export class Limiter implements LimiterView {
     },
     end: (token, outcome) => this.#end(token, outcome),
   }
-  readonly #account: LimiterAccount
   readonly #learning: Learning
   #inFlight = 0
   #admitting = false
@@ -63,8 +54,7 @@ export class Limiter implements LimiterView {
   constructor(options: LimiterOptions, account: LimiterAccount)
   constructor(options: LimiterOptions, account = new LimiterAccount()) {
     const { name, algorithm, queue, clock } = readLimiterOptions(options)
-    this.name = name
-    this.#account = account
+    super(name, account)
     this.#clock = clock
     this.#queueSize = queue.size
     this.#queueTimeout = queue.timeout ?? Number.POSITIVE_INFINITY
@@ -83,14 +73,9 @@ export class Limiter implements LimiterView {
     return this.#inFlight
   }
 
-  /** Its limit finds itself. @internal */
-  get adapts(): boolean {
-    return this.#learning.adapts
-  }
-
-  /** @internal */
-  get waits(): Histogram {
-    return this.#account.waits
+  /** No algorithm finds the limit: `setLimit` may change it. */
+  get isFixed(): boolean {
+    return !this.#learning.adapts
   }
 
   /** How many wait. */
@@ -125,10 +110,10 @@ export class Limiter implements LimiterView {
       return Promise.reject(error)
     }
     const { signal, timeout, priority = 0 } = options
-    if (signal?.aborted) return this.#account.reject('aborted', signal.reason)
+    if (signal?.aborted) return this.account.reject('aborted', signal.reason)
     if (this.#isFree(priority)) return Promise.resolve(this.#admitAtOnce(priority))
     const refusal = this.#refusal(priority, timeout)
-    if (refusal !== undefined) return this.#account.reject(refusal, new REFUSALS[refusal]())
+    if (refusal !== undefined) return this.account.reject(refusal, new REFUSALS[refusal]())
     const waiter = this.#enqueue(priority, timeout, signal)
     if (timeout !== undefined) waiter.deadline = Number.POSITIVE_INFINITY
     return waiter.promise
@@ -142,7 +127,7 @@ export class Limiter implements LimiterView {
   wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
     const refusal = this.#refusal(priority, undefined)
     if (refusal !== undefined) {
-      this.#account.rejected[refusal]++
+      this.account.rejected[refusal]++
       return refusal
     }
     const waiter = this.#enqueue(priority)
@@ -153,13 +138,14 @@ export class Limiter implements LimiterView {
     return waiter
   }
 
-  /** For the plugin: work that it shed before it came here. @internal */
-  countRejected(reason: RejectReason): void {
-    this.#account.rejected[reason]++
-  }
-
-  snapshot(): LimiterSnapshot {
-    return takeLimiterSnapshot(this, this.#account)
+  /**
+   * Changes a fixed limit. A higher one admits waiters before this returns; a lower one lets those
+   * in flight finish. Throws a RangeError or TypeError for anything but an integer >= 1, and a
+   * TypeError where an algorithm finds the limit.
+   */
+  setLimit(limit: number): void {
+    this.#learning.set(limit)
+    if (this.#queue.size > 0) this.#admitWaiting()
   }
 
   /** Ends admission for good; see the head of this file. Closing again does nothing. */
@@ -177,13 +163,13 @@ export class Limiter implements LimiterView {
 
   #admitAtOnce(priority: number): Token {
     const now = this.#learning.startTime()
-    this.#account.waits.record(0)
+    this.account.waits.record(0)
     this.#learning.letIn(now)
     return this.#admit(priority, now)
   }
 
   #admit(priority: number, now: number): Token {
-    this.#account.admitted++
+    this.account.admitted++
     const owner = this.#shared === undefined ? this.#owner : this.#shared.granted(priority)
     return Token.of(owner, now, ++this.#inFlight)
   }
@@ -227,7 +213,7 @@ export class Limiter implements LimiterView {
       // Whoever cannot be done in time, or has waited too long, is not started.
       const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
       if (reason === undefined) {
-        this.#account.waits.record(now - waiter.since)
+        this.account.waits.record(now - waiter.since)
         waiter.grant(this.#admit(waiter.priority, now))
       } else {
         this.#admitting = true

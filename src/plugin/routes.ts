@@ -122,7 +122,7 @@ export class Routes {
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
       exempt: false,
-      learns: timeout !== undefined || [own, app].some((limiter) => limiter?.adapts),
+      learns: timeout !== undefined || [own, app].some((limiter) => limiter?.isFixed === false),
       priority: given.priority ?? priority,
       timeout,
     })

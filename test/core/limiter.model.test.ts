@@ -1,7 +1,7 @@
 /**
  * The limiter against a model of it: thousands of random interleavings of acquire, the three ends of
- * a token, abort, timeout, close and a limit that moves, in all three orders of the queue, with shares
- * and without; after every step the bound, the order and the accounts.
+ * a token, abort, timeout, close and a limit that moves, found or set, in all three orders of the
+ * queue, with shares and without; after every step the bound, the order and the accounts.
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -106,7 +106,11 @@ class Model {
     this.inFlight--
     this.held.set(priority, this.holds(priority) - 1)
     if (limit !== undefined) this.limit = Math.max(limit, 1)
-    while (this.inFlight < this.limit && this.waiters.length > 0) {
+    this.admit()
+  }
+
+  admit(): void {
+    while (!this.closed && this.inFlight < this.limit && this.waiters.length > 0) {
       const level = this.waiting(this.next())
       const old = this.now - this.#nonEmptySince > 100
       const newestFirst = this.#order === 'lifo' || (this.#order === 'adaptive' && old)
@@ -202,9 +206,10 @@ class Pair {
   readonly clock = fakeClock()
   #id = 0
 
-  constructor(order: QueueOrder, shares?: Record<number, number>) {
+  constructor(limit: 'found' | 'set', order: QueueOrder, shares?: Record<number, number>) {
     const queue = { size: QUEUE_SIZE, order, shares }
-    this.real = new Limiter({ limit: this.algorithm, queue, clock: this.clock })
+    const given = limit === 'found' ? this.algorithm : this.algorithm.limit
+    this.real = new Limiter({ limit: given, queue, clock: this.clock })
     this.model = new Model(order, shares ?? {})
   }
 
@@ -231,6 +236,10 @@ class Pair {
       model.leave(waiting.id, 'left')
     } else if (step.kind === 'limit') {
       this.algorithm.limit = step.n
+      if (!real.isFixed) return
+      model.limit = Math.max(step.n, 1)
+      model.admit()
+      real.setLimit(model.limit)
     } else if (step.kind === 'advance') {
       this.clock.advance(step.n * 10)
       vi.advanceTimersByTime(step.n * 10)
@@ -243,7 +252,7 @@ class Pair {
       if (taken === undefined) return
       const { token, priority } = taken
       // A sample needs a time that has passed.
-      const sampled = step.kind !== 'ignore' && this.clock() > token.startTime
+      const sampled = !real.isFixed && step.kind !== 'ignore' && this.clock() > token.startTime
       model.end(priority, sampled ? this.algorithm.limit : undefined)
       token[step.kind]()
       token.succeed()
@@ -282,18 +291,20 @@ class Pair {
 }
 
 test.each([
-  ['fifo', undefined],
-  ['lifo', undefined],
-  ['adaptive', undefined],
-  ['fifo', { [-1]: 0.25 }],
-  ['lifo', { [-1]: 0.5, 1: 0.5 }],
-  ['adaptive', { [-1]: 0.2, 0: 0.3 }],
+  ['found', 'fifo', undefined],
+  ['found', 'lifo', undefined],
+  ['found', 'adaptive', undefined],
+  ['set', 'adaptive', undefined],
+  ['found', 'fifo', { [-1]: 0.25 }],
+  ['found', 'lifo', { [-1]: 0.5, 1: 0.5 }],
+  ['found', 'adaptive', { [-1]: 0.2, 0: 0.3 }],
+  ['set', 'fifo', { [-1]: 0.2, 0: 0.3 }],
 ] as const)(
-  'guarantees 1, 2 and 3: every interleaving keeps bound, order, shares and accounts (%s, %j)',
-  async (order, shares) => {
+  'guarantees 1, 2 and 3: every interleaving keeps bound, order, shares and accounts (limit %s, %s, %j)',
+  async (limit, order, shares) => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
-        const pair = new Pair(order, shares)
+        const pair = new Pair(limit, order, shares)
         for (const each of steps) await pair.run(each)
         pair.real.close()
       }),

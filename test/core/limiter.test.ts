@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { KeyedLimiters } from '../../src/core/keyed-limiters.js'
 import type { Waiter } from '../../src/core/waiter.js'
 import {
   FixedLimit,
@@ -254,6 +255,58 @@ describe('deadlines: what cannot be done in time is not started', () => {
     held.ignore()
     expect([limiter.queued, limiter.inFlight]).toEqual([0, 0])
     expect(limiter.snapshot().rejected.deadline).toBe(20_000)
+  })
+})
+
+describe('a limit that is set', () => {
+  test('higher admits waiters before it returns, lower lets those out finish first', async () => {
+    const limiter = new Limiter({ limit: 1 })
+    const tokens = [await limiter.acquire()]
+    const waiters = [1, 2, 3].map(() => limiter.acquire())
+    limiter.setLimit(3)
+    expect([limiter.limit, limiter.inFlight, limiter.queued]).toEqual([3, 3, 1])
+    tokens.push(...(await Promise.all(waiters.slice(0, 2))))
+    limiter.setLimit(2)
+    expect([limiter.limit, limiter.inFlight, limiter.queued]).toEqual([2, 3, 1])
+    tokens[0]?.succeed()
+    expect([limiter.inFlight, limiter.queued]).toEqual([2, 1])
+    tokens[1]?.succeed()
+    expect([limiter.inFlight, limiter.queued]).toEqual([2, 0])
+    expect(limiter.snapshot().limit).toBe(2)
+  })
+
+  test('of a closed limiter, admits nobody', async () => {
+    const limiter = new Limiter({ limit: 1 })
+    await limiter.acquire()
+    limiter.close()
+    limiter.setLimit(5)
+    expect(limiter.tryAcquire()).toBeUndefined()
+  })
+
+  test('guarantee 8: takes an integer >= 1, and none where an algorithm finds it', () => {
+    const fixed = new Limiter({ limit: new FixedLimit(4) })
+    for (const bad of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => fixed.setLimit(bad)).toThrow(`limit: got ${bad}, takes an integer in 1..`)
+    }
+    expect(() => fixed.setLimit('5' as never)).toThrow('limit: got "5", takes a number')
+    expect(fixed.limit).toBe(4)
+    const found = new Limiter({ limit: new ScriptedLimit(4) })
+    expect([fixed.isFixed, found.isFixed]).toEqual([true, false])
+    expect(() => found.setLimit(5)).toThrow('limit: got 5, takes only what its algorithm finds')
+  })
+
+  test('is that of each key, known, idle and to come', async () => {
+    const keyed = new KeyedLimiters({ name: 'key', limit: 1, maxKeys: 10 })
+    const busy = keyed.take('busy') as Limiter
+    await busy.acquire()
+    const waiter = busy.acquire()
+    keyed.take('idle')
+    keyed.settle('idle')
+    keyed.setLimit(2)
+    await waiter
+    expect(busy.inFlight).toBe(2)
+    expect([keyed.take('idle')?.limit, keyed.take('new')?.limit, keyed.limit]).toEqual([2, 2, 6])
+    expect(() => keyed.setLimit(0)).toThrow('limit: got 0, takes an integer in 1..')
   })
 })
 
