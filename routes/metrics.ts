@@ -1,4 +1,4 @@
-/** Prometheus metrics of this app and of the process; OpenMetrics for those who ask for it. */
+/** Prometheus metrics of this app and of the process; OpenMetrics for those who would rather have it. */
 import type { FastifyPluginAsync } from 'fastify'
 import { collectDefaultMetrics } from 'prom-client'
 
@@ -8,10 +8,28 @@ const metrics: FastifyPluginAsync = async (app) => {
   const open = plain.openMetrics()
 
   app.get('/metrics', async (request, reply) => {
-    const wantsOpen = request.headers.accept?.includes('application/openmetrics-text') === true
-    const registry = wantsOpen ? open : plain
+    const registry = prefersOpenMetrics(request.headers.accept) ? open : plain
     reply.header('vary', 'accept').type(registry.contentType)
     return registry.metrics()
   })
 }
 export default metrics
+
+/**
+ * By the quality that each is given, and of equals OpenMetrics, which nobody names by accident. No
+ * parameter but `q` counts: Prometheus sends some that no type of ours has, and takes it all the same.
+ */
+function prefersOpenMetrics(accept = ''): boolean {
+  const ranges = accept.split(',').map((range) => {
+    const [type = '', ...parameters] = range.toLowerCase().split(';')
+    const q = parameters.map((parameter) => /^\s*q=([\d.]+)\s*$/.exec(parameter)?.[1])
+    return { type: type.trim(), quality: Number(q.find((value) => value !== undefined) ?? 1) }
+  })
+  /** The first that is named decides. */
+  const quality = (...types: string[]): number => {
+    const named = types.find((name) => ranges.some(({ type }) => type === name))
+    return Math.max(0, ...ranges.filter(({ type }) => type === named).map((range) => range.quality))
+  }
+  const open = quality('application/openmetrics-text')
+  return open > 0 && open >= quality('text/plain', 'text/*', '*/*')
+}

@@ -114,7 +114,7 @@ test('the errors are those of the source', () => {
 
 test('the metrics are those of the registry, beside the process’ own', async () => {
   const all = (await app.concurrency.registry.getMetricsAsJSON()).map(({ name }) => name)
-  const ofProcess = /^(process_|nodejs_(?!eventloop_utilization))/
+  const ofProcess = /^(process_|nodejs_(?!eventloop_(utilization|delay)))/
   const inSource = all.filter((name) => !ofProcess.test(name))
   expect(table('metric').map(([name]) => name)).toEqual(inSource)
 })

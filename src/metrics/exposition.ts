@@ -16,25 +16,36 @@ export function expose({ name, type, help, read }: Family, open: boolean, labels
     text +=
       typeof series.value === 'number'
         ? `\n${name}${own && `{${own}}`} ${series.value}`
-        : exposeHistogram(name, own, series.value)
+        : exposeHistogram(name, own, series.value, open ? OPEN_BOUNDS : BOUNDS)
   }
   return text
 }
 
-function exposeHistogram(name: string, labels: string, histogram: Histogram): string {
+function exposeHistogram(
+  name: string,
+  labels: string,
+  histogram: Histogram,
+  bounds: readonly string[],
+): string {
   const { buckets, count, sum } = histogram
   const bucket = `\n${name}_bucket{${labels && `${labels},`}le="`
   const braced = labels && `{${labels}}`
   let text = ''
   let cumulative = 0
-  for (let index = 0; index < BOUNDS.length; index++) {
+  for (let index = 0; index < bounds.length; index++) {
     cumulative += buckets[index] as number
-    text += bucket + BOUNDS[index] + cumulative
+    text += bucket + bounds[index] + cumulative
   }
   return `${text}${bucket}+Inf"} ${count}\n${name}_sum${braced} ${sum / 1000}\n${name}_count${braced} ${count}`
 }
 
 const BOUNDS = Histogram.bounds.map((bound) => `${bound / 1000}"} `)
+const OPEN_BOUNDS = Histogram.bounds.map((bound) => `${canonical(bound / 1000)}"} `)
+
+/** A number as OpenMetrics wants it where it is a label, so that it reads the same everywhere. */
+export function canonical(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value)
+}
 
 function format(labels: Labels): string {
   let text = ''

@@ -4,6 +4,7 @@
  */
 import type { Histogram } from '../core/histogram.js'
 import type { LimiterSnapshot } from '../core/limiter-account.js'
+import type { EventLoopMonitor } from './event-loop.js'
 import type { SnapshotSource } from './snapshot.js'
 import type { RouteTraffic } from './traffic.js'
 
@@ -25,7 +26,7 @@ export interface Family {
 
 /** What they are read off. */
 export type Source = Pick<SnapshotSource, 'traffic' | 'limiters'> & {
-  readonly eventLoop: { readonly utilization: number }
+  readonly eventLoop: Pick<EventLoopMonitor, 'utilization' | 'delay'>
 }
 
 export function createFamilies(source: Source): Family[] {
@@ -124,6 +125,20 @@ export function createFamilies(source: Source): Family[] {
       help: 'Share of the last second that the event loop was busy, 0 to 1.',
       aggregator: 'average',
       read: () => [{ labels: {}, value: source.eventLoop.utilization }],
+    },
+    {
+      name: 'nodejs_eventloop_delay_p50_seconds',
+      type: 'gauge',
+      help: 'How late the event loop ran in the last second, the median.',
+      aggregator: 'max',
+      read: () => [{ labels: {}, value: source.eventLoop.delay.p50 / 1000 }],
+    },
+    {
+      name: 'nodejs_eventloop_delay_p99_seconds',
+      type: 'gauge',
+      help: 'How late the event loop ran in the last second, the 99th percentile.',
+      aggregator: 'max',
+      read: () => [{ labels: {}, value: source.eventLoop.delay.p99 / 1000 }],
     },
   ]
 }

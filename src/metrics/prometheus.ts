@@ -4,7 +4,7 @@
  */
 import { type Metric, Registry, type RegistryContentType } from 'prom-client'
 import { Histogram } from '../core/histogram.js'
-import { expose } from './exposition.js'
+import { canonical, expose } from './exposition.js'
 import type { Family, Labels, Series } from './families.js'
 
 /** What prom-client has of each metric, and does not say in its types. */
@@ -19,6 +19,7 @@ interface ReadableMetric {
 interface Reading {
   readonly name: string
   readonly type: string
+  readonly values: readonly { readonly labels?: Labels }[]
 }
 
 /** The method that `metrics()` calls for each, in the prototype and not in the types. */
@@ -93,7 +94,13 @@ class FamilyMetric implements ReadableMetric {
   reset(): void {}
 }
 
-function samplesOf(name: string, { labels, value }: Series): object[] {
+interface Sample {
+  readonly value: number
+  readonly labels: Labels
+  readonly metricName?: string
+}
+
+function samplesOf(name: string, { labels, value }: Series): Sample[] {
   if (typeof value === 'number') return [{ value, labels }]
   const { buckets, count, sum } = value
   let cumulative = 0
@@ -115,9 +122,18 @@ function samplesOf(name: string, { labels, value }: Series): object[] {
 function viewOf(metric: ReadableMetric): Pick<ReadableMetric, 'name' | 'type' | 'get'> {
   const get = async (): Promise<Reading> => {
     const reading = await (metric.getForPromString?.() ?? metric.get())
-    return reading.type === 'counter'
-      ? { ...reading, name: reading.name.replace(/_total$/, '') }
-      : reading
+    const name = reading.type === 'counter' ? reading.name.replace(/_total$/, '') : reading.name
+    const values = reading.values.map((value) => ({ ...value, labels: openLabels(value.labels) }))
+    return { ...reading, name, values }
   }
   return { name: metric.name, type: metric.type, get }
+}
+
+/** Bounds of buckets and quantiles are numbers in labels. */
+function openLabels(labels: Labels = {}): Labels {
+  for (const name of ['le', 'quantile']) {
+    const value = labels[name]
+    if (typeof value === 'number') return { ...labels, [name]: canonical(value) }
+  }
+  return labels
 }

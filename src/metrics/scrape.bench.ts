@@ -33,7 +33,7 @@ function observed() {
       traffic.endAnswered(route, 200, (request * 7919) % 100)
     }
   }
-  const eventLoop = { utilization: 0 }
+  const eventLoop = { utilization: 0, delay: { p50: 0, p99: 0 } }
   return createRegistry(createFamilies({ traffic, limiters: [], eventLoop }))
 }
 

@@ -14,6 +14,12 @@ type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
 /** The label of requests that no route matched. */
 const UNMATCHED = '(unmatched)'
+/**
+ * Those of RFC 9110, PATCH and QUERY. Any other of the 34 that Node parses is labelled `_OTHER`, as
+ * in OpenTelemetry's conventions: a client must not be able to make series.
+ */
+const METHODS = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE'.split(' '))
+const OTHER_METHOD = '_OTHER'
 
 interface RouteSettings {
   /** The event loop's first, then narrowest first, the app's last. */
@@ -50,7 +56,8 @@ export class Route implements RouteSettings {
   traffic(method: string): RouteTraffic {
     let traffic = this.#traffic[method]
     if (traffic === undefined) {
-      traffic = this.#all.route(method, this.#pattern)
+      const label = METHODS.has(method) ? method : OTHER_METHOD
+      traffic = this.#all.route(label, this.#pattern)
       this.#traffic[method] = traffic
     }
     return traffic
