@@ -17,13 +17,17 @@ import file from '../routes/file.js'
 import health from '../routes/health.js'
 import hello from '../routes/hello.js'
 import limited from '../routes/limited.js'
+import limits from '../routes/limits.js'
 import metrics from '../routes/metrics.js'
 import patterns from '../routes/patterns/index.js'
 import publicFiles from '../routes/public.js'
 import routing from '../routes/routing.js'
 import slowFast from '../routes/slow-fast.js'
+import { createAdmin } from './admin.js'
 import type { Config } from './config.js'
 import sluice from './index.js'
+import type { Listener } from './listener.js'
+import { ErrorsOnly, logRequests } from './request-log.js'
 
 const require = createRequire(import.meta.url)
 /** The folder of `data.txt` and of all that `/public/*` serves. */
@@ -32,14 +36,26 @@ export const PUBLIC_FOLDER: string = join(
   'public',
 )
 
-/** What `createApp` needs of the configuration. */
-export type AppConfig = Pick<Config, 'TIME_SCALE' | 'LIMIT' | 'QUEUE_SIZE' | 'QUEUE_TIMEOUT_MS'>
+/** What the app needs of the configuration. */
+export type AppConfig = Pick<
+  Config,
+  'TIME_SCALE' | 'LIMIT' | 'QUEUE_SIZE' | 'QUEUE_TIMEOUT_MS' | 'ADMIN_PORT' | 'ADMIN_TOKEN'
+>
 
 export async function buildApp(
   config: AppConfig,
   logger?: FastifyBaseLogger,
 ): Promise<FastifyInstance> {
+  return (await buildServer(config, logger)).app
+}
+
+/** With `ADMIN_PORT` the operators' routes are on a listener of their own. */
+export async function buildServer(
+  config: AppConfig,
+  logger?: FastifyBaseLogger,
+): Promise<{ app: FastifyInstance; admin: Listener | undefined }> {
   const app = createApp(logger)
+  const admin = config.ADMIN_PORT === undefined ? undefined : createAdmin(app)
   await app.register(sluice, {
     limit: config.LIMIT,
     queue:
@@ -53,11 +69,20 @@ export async function buildApp(
     timeScale: config.TIME_SCALE,
     folder: PUBLIC_FOLDER,
   }
+  logRequests(app)
   await registerExamples(app, example)
   await app.register(patterns, example)
-  for (const operators of [metrics, concurrency, health]) await app.register(operators)
+  await app.register(health)
   await app.register(publicFiles, example)
-  return app
+  if (admin === undefined) await app.register(operators)
+  else for (const plugin of [health, operators]) await admin.only(plugin)
+  return { app, admin: admin?.listener }
+
+  /** All that `ADMIN_PORT` moves. */
+  async function operators(scope: FastifyInstance): Promise<void> {
+    for (const plugin of [metrics, concurrency]) await scope.register(plugin)
+    await scope.register(limits, { token: config.ADMIN_TOKEN })
+  }
 }
 
 /** The article's eight programs. */
@@ -77,6 +102,7 @@ export function createApp(
 ): FastifyInstance {
   const app: FastifyInstance = fastify({
     ...(logger === undefined ? {} : { loggerInstance: logger }),
+    logController: new ErrorsOnly(),
     requestIdHeader: 'x-request-id',
     // What a schema does not know is refused, not left out.
     ajv: { customOptions: { removeAdditional: false } },
@@ -87,7 +113,6 @@ export function createApp(
   // Handlers stop when their client leaves; nobody is there to be answered, and nothing went wrong.
   app.setErrorHandler((error, request, reply) => {
     if (!request.concurrency?.signal.aborted) return reply.send(error)
-    request.log.info('client left')
     return reply.hijack()
   })
   return app

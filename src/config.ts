@@ -52,6 +52,25 @@ export const schema = Type.Object({
   QUEUE_TIMEOUT_MS: Type.Optional(
     Type.Number({ ...milliseconds, description: `${milliseconds.description}, beside LIMIT` }),
   ),
+  ADMIN_PORT: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      description: 'an integer from 0 to 65535 (0: any free port), other than PORT',
+    }),
+  ),
+  ADMIN_HOST: Type.String({
+    default: '127.0.0.1',
+    pattern: '^\\S+$',
+    description: 'a host name or address, beside ADMIN_PORT',
+  }),
+  ADMIN_TOKEN: Type.Optional(
+    // What RFC 6750 lets a bearer token be.
+    Type.String({
+      pattern: '^[\\w.~+/-]{16,}=*$',
+      description: '16 or more letters, digits and -._~+/',
+    }),
+  ),
   DRAIN_DELAY_MS: Type.Number({ default: 0, ...milliseconds }),
   DRAIN_TIMEOUT_MS: Type.Number({ default: 10_000, ...milliseconds }),
 })
@@ -89,10 +108,13 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       problems.set(name, problem(name, got))
     }
   }
-  for (const name of ['QUEUE_SIZE', 'QUEUE_TIMEOUT_MS']) {
-    if (data[name] !== undefined && data.LIMIT === undefined) {
+  for (const [name, needed] of BESIDE) {
+    if (data[name] !== undefined && data[needed] === undefined) {
       problems.set(name, problem(name, data[name]))
     }
+  }
+  if (config !== undefined && config.ADMIN_PORT === config.PORT && config.PORT !== 0) {
+    problems.set('ADMIN_PORT', problem('ADMIN_PORT', data.ADMIN_PORT))
   }
   if (config === undefined || problems.size > 0) {
     throw new ConfigError([...problems.values()].join('\n'))
@@ -100,7 +122,16 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return Object.freeze(config)
 }
 
-function problem(name: string, got: string | undefined): string {
+/** Variables that mean nothing without another. */
+const BESIDE = [
+  ['QUEUE_SIZE', 'LIMIT'],
+  ['QUEUE_TIMEOUT_MS', 'LIMIT'],
+  ['ADMIN_HOST', 'ADMIN_PORT'],
+] as const
+
+function problem(name: string, value: string | undefined): string {
+  // A secret is not for the log.
+  const got = name === 'ADMIN_TOKEN' ? `${value?.length} characters` : JSON.stringify(value)
   const { description } = schema.properties[name as keyof Config] as { description?: string }
-  return `${name}: got ${JSON.stringify(got)}, takes ${description}`
+  return `${name}: got ${got}, takes ${description}`
 }

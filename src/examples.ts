@@ -4,10 +4,11 @@
  * any path, so does the port: its requests are rewritten to its example's path before routing.
  */
 import { type IncomingMessage, METHODS } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance, HTTPMethods } from 'fastify'
 import { createApp, PUBLIC_FOLDER, registerExamples } from './app.js'
 import sluice from './index.js'
+import { Listener } from './listener.js'
+import { logRequests } from './request-log.js'
 
 /** A port's only path, or the paths that it tells apart. */
 export const EXAMPLES = {
@@ -40,7 +41,6 @@ export async function buildExamples(
   logger?: FastifyBaseLogger,
 ): Promise<Examples> {
   const names = new Map<number, ExampleName>()
-  const servers: Server[] = []
 
   const app = createApp(logger, {
     exposeHeadRoutes: false,
@@ -53,26 +53,21 @@ export async function buildExamples(
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   }
   await app.register(sluice)
+  logRequests(app)
   await registerExamples(app, {
     method: ANY_METHOD,
     timeScale: options.timeScale,
     folder: options.folder ?? PUBLIC_FOLDER,
   })
-  app.addHook('preClose', (done) => {
-    for (const server of servers) server.close()
-    done()
-  })
+  const listeners = Object.entries(EXAMPLES).map(
+    ([name, { port }]) => [name as ExampleName, port, new Listener(app)] as const,
+  )
 
   async function listen(any?: 'any'): Promise<Record<ExampleName, number>> {
     await app.ready()
     const ports = {} as Record<ExampleName, number>
-    for (const [name, { port }] of Object.entries(EXAMPLES) as [ExampleName, { port: number }][]) {
-      // As Node's HTTP server listens: a half-closed connection is the parser's business.
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-        app.server.emit('connection', socket),
-      )
-      servers.push(server)
-      ports[name] = await open(server, any === 'any' ? 0 : port)
+    for (const [name, port, listener] of listeners) {
+      ports[name] = (await listener.open('127.0.0.1', any === 'any' ? 0 : port)).port
       names.set(ports[name], name)
     }
     return ports
@@ -88,11 +83,4 @@ function rewrite({ url = '/' }: IncomingMessage, name: ExampleName | undefined):
   // As hyper's `uri().path()`: no scheme, authority, query or fragment, and nothing decoded.
   const path = url.replace(/^[a-z]+:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '') || '/'
   return (paths as readonly string[]).includes(path) ? path : NOWHERE
-}
-
-function open(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
-  })
 }

@@ -28,15 +28,27 @@ export async function run(
   try {
     await listen()
   } catch (error) {
-    const { code, port, syscall } = error as NodeJS.ErrnoException & { port?: number }
+    const { code, port, syscall, prefix } = error as ListenError
     if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error
+    const isTaken = code === 'EADDRINUSE'
+    const variable = prefix === undefined ? '' : `${prefix}${isTaken ? 'PORT' : 'HOST'}: `
+    const problem = isTaken
+      ? `port ${port} is taken by another process`
+      : `cannot listen on ${config[`${prefix ?? ''}HOST`]}:${port ?? config[`${prefix ?? ''}PORT`]} (${code})`
     // Not by the logger, which may be silent.
-    process.stderr.write(
-      code === 'EADDRINUSE'
-        ? `Port ${port} is taken by another process\n`
-        : `HOST: cannot listen on ${config.HOST}:${config.PORT} (${code})\n`,
-    )
+    process.stderr.write(`${variable}${problem}\n`)
     process.exit(1)
+  }
+}
+
+/** Which variables the port was opened with: `PORT` and `HOST` behind this. */
+type Prefix = '' | 'ADMIN_'
+type ListenError = NodeJS.ErrnoException & { port?: number; prefix?: Prefix }
+
+/** For the `catch` of whoever opens a port, so that a failure can name its variable. */
+export function openedWith(prefix: Prefix): (error: ListenError) => never {
+  return (error) => {
+    throw Object.assign(error, { prefix })
   }
 }
 

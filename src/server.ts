@@ -1,8 +1,9 @@
 /** Process entry: `node dist/src/server.js [examples]`, configured by the environment. */
-import { buildApp } from './app.js'
+import type { AddressInfo } from 'node:net'
+import { buildServer } from './app.js'
 import { ConfigError, readConfig } from './config.js'
 import { buildExamples, EXAMPLES } from './examples.js'
-import { createLogger, run } from './process.js'
+import { createLogger, openedWith, run } from './process.js'
 
 const [what, ...rest] = process.argv.slice(2)
 if ((what !== undefined && what !== 'examples') || rest.length > 0) {
@@ -29,16 +30,22 @@ if (what === 'examples') {
     }
   })
 } else {
-  const app = await buildApp(config, logger)
+  const { app, admin } = await buildServer(config, logger)
   await run(app, logger, config, async () => {
-    const url = await app.listen({
-      host: config.HOST,
-      port: config.PORT,
-      listenTextResolver: (address) =>
-        `Sluice listens on ${address}, metrics on ${address}/metrics`,
-    })
+    await app.ready()
+    const operators =
+      admin &&
+      toUrl(await admin.open(config.ADMIN_HOST, config.ADMIN_PORT ?? 0).catch(openedWith('ADMIN_')))
+    const listenTextResolver = (address: string): string =>
+      `Sluice listens on ${address}, metrics on ${operators ?? address}/metrics`
+    const { HOST: host, PORT: port } = config
+    const url = await app.listen({ host, port, listenTextResolver }).catch(openedWith(''))
     logger.debug({ url }, 'ready')
   })
+}
+
+function toUrl({ address, family, port }: AddressInfo): string {
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
 function exit(message: string): never {

@@ -9,6 +9,7 @@ describe('the environment', () => {
       PORT: 3000,
       LOG_LEVEL: 'info',
       TIME_SCALE: 1,
+      ADMIN_HOST: '127.0.0.1',
       DRAIN_DELAY_MS: 0,
       DRAIN_TIMEOUT_MS: 10_000,
     }
@@ -51,12 +52,33 @@ describe('the environment', () => {
     ['LIMIT', '0'],
     ['LIMIT', '2.5'],
     ['LIMIT', 'Vegas'],
+    ['ADMIN_PORT', '65536'],
+    ['ADMIN_PORT', '3000'],
+    ['ADMIN_HOST', '0.0.0.0'],
     ['DRAIN_DELAY_MS', '-1'],
     ['DRAIN_TIMEOUT_MS', 'Infinity'],
   ])('guarantee 8: %s=%s is refused by name, with what it got and what it takes', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(
-      new RegExp(`^${name}: got "${value.replace('.', '\\.')}", takes .+`),
+      new RegExp(`^${name}: got "${value.replaceAll('.', '\\.')}", takes .+`),
     )
+  })
+
+  test.each(['short', 'fifteen-letters', 'with blanks in between', 'sixteen=letters=and=more'])(
+    'a token that no header could carry, or that is soon guessed, is refused and not shown: %s',
+    (token) => {
+      expect(() => readConfig({ ADMIN_TOKEN: token })).toThrow(
+        new RegExp(
+          `^ADMIN_TOKEN: got ${token.length} characters, takes 16 or more letters, digits and -\\._~\\+/$`,
+        ),
+      )
+    },
+  )
+
+  test('the port of the operators may be any free one, beside any free one', () => {
+    const token = 'abcDEF123-._~+/9=='
+    expect(
+      readConfig({ PORT: '0', ADMIN_PORT: '0', ADMIN_HOST: '::1', ADMIN_TOKEN: token }),
+    ).toMatchObject({ PORT: 0, ADMIN_PORT: 0, ADMIN_HOST: '::1', ADMIN_TOKEN: token })
   })
 
   test('a queue without a limit is refused, not ignored', () => {

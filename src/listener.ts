@@ -1,0 +1,31 @@
+/**
+ * Another port of an app: a plain listener that hands its connections to the app's own server, so
+ * that they are counted, limited and drained like all the others. It closes when the app begins to.
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+export class Listener {
+  readonly #server: Server
+
+  /** @param onConnection is told of each connection before the app is. */
+  constructor(app: FastifyInstance, onConnection?: (socket: Socket) => void) {
+    // As Node's HTTP server listens: a half-closed connection is the parser's business.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      onConnection?.(socket)
+      app.server.emit('connection', socket)
+    })
+    app.addHook('preClose', (done) => {
+      this.#server.close()
+      done()
+    })
+  }
+
+  /** Resolves with where it listens; the app must be ready. @param port 0 for any free one. */
+  open(host: string, port: number): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => resolve(this.#server.address() as AddressInfo))
+    })
+  }
+}

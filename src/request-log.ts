@@ -1,0 +1,111 @@
+/**
+ * One line a request, at its end, in place of Fastify's two. Rejections get a line a second for each
+ * reason, with a count of those left out: what is shed must not cost what an answer costs, least of
+ * all in an overload. Below level info nothing is observed, and nothing is paid.
+ */
+import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Logger } from 'pino'
+import type { RequestSpan } from './index.js'
+
+/** Milliseconds. */
+const REJECTIONS_EVERY = 1000
+
+export function logRequests(app: FastifyInstance): void {
+  const log = app.log as FastifyBaseLogger & Partial<Pick<Logger, 'isLevelEnabled'>>
+  if (!log.isLevelEnabled?.('info')) return
+  const rejections = new Map<RequestSpan['reason'], Rejections>()
+  app.concurrency.observe((span) => {
+    if (span.outcome !== 'rejected') {
+      log.info(describe(span), `${span.method} ${span.route} ${span.status ?? span.outcome}`)
+      return
+    }
+    let ofReason = rejections.get(span.reason)
+    if (ofReason === undefined) {
+      ofReason = new Rejections(log)
+      rejections.set(span.reason, ofReason)
+    }
+    ofReason.add(span)
+  })
+  app.addHook('onClose', async () => {
+    for (const ofReason of rejections.values()) ofReason.end()
+  })
+}
+
+/** Errors are logged as Fastify does it, requests are not. */
+export class ErrorsOnly extends LogController {
+  override incomingRequest(): void {}
+
+  override requestCompleted(...given: Parameters<LogController['requestCompleted']>): void {
+    if (given[0]) super.requestCompleted(...given)
+  }
+
+  override streamError(...given: Parameters<LogController['streamError']>): void {
+    // A client that left in the middle has its line, as `aborted`.
+    if ((given[0] as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') {
+      super.streamError(...given)
+    }
+  }
+}
+
+/** Those of one reason: the first is logged at once, the others are counted until the second is over. */
+class Rejections {
+  readonly #log: FastifyBaseLogger
+  #last: RequestSpan | undefined
+  #leftOut = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(log: FastifyBaseLogger) {
+    this.#log = log
+  }
+
+  add(span: RequestSpan): void {
+    if (this.#timer === undefined) {
+      this.#write(span, 0)
+      this.#timer = setInterval(() => this.#turn(), REJECTIONS_EVERY).unref()
+    } else {
+      if (this.#last !== undefined) this.#leftOut++
+      this.#last = span
+    }
+  }
+
+  end(): void {
+    this.#turn()
+    clearInterval(this.#timer)
+  }
+
+  #turn(): void {
+    if (this.#last !== undefined) this.#write(this.#last, this.#leftOut)
+    else {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+    this.#last = undefined
+    this.#leftOut = 0
+  }
+
+  #write(span: RequestSpan, leftOut: number): void {
+    const { method, route, reason } = span
+    const others = leftOut > 0 ? `, and ${leftOut} others` : ''
+    this.#log.info(
+      { ...describe(span), leftOut },
+      `${method} ${route} rejected: ${reason}${others}`,
+    )
+  }
+}
+
+function describe({ id, method, route, status, outcome, reason, waitMs, runMs }: RequestSpan) {
+  return {
+    reqId: id,
+    method,
+    route,
+    status,
+    outcome,
+    reason,
+    waitMs: toMicroseconds(waitMs),
+    runMs: toMicroseconds(runMs),
+  }
+}
+
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}
