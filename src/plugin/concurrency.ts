@@ -4,7 +4,7 @@ import { show } from '../core/check.js'
 import type { LimiterView } from '../core/limiter-account.js'
 import type { LoopLimiter } from '../core/loop-limiter.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
-import { createFamilies } from '../metrics/families.js'
+import { createFamilies, type Family } from '../metrics/families.js'
 import { type ConcurrencyRegistry, createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
 import { Traffic } from '../metrics/traffic.js'
@@ -12,6 +12,7 @@ import { ActiveRequests } from './active-requests.js'
 import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
 import { createPressure } from './pressure.js'
+import { startTelemetry } from './telemetry.js'
 import type { AppConcurrency, DrainOptions, SpanObserver } from './types.js'
 
 export class Concurrency implements AppConcurrency {
@@ -20,14 +21,18 @@ export class Concurrency implements AppConcurrency {
   readonly limiters: LimiterView[] = []
   readonly eventLoop = new EventLoopMonitor()
   readonly active: ActiveRequests
-  readonly registry: ConcurrencyRegistry = createRegistry(createFamilies(this))
+  readonly families: readonly Family[] = createFamilies(this)
+  readonly registry: ConcurrencyRegistry = createRegistry(this.families)
   readonly shutdown: Drain
   readonly pressure: LoopLimiter | undefined = undefined
+  readonly scheme: 'http' | 'https'
   readonly #closeTimeout: number
+  #stopTelemetry = (): void => {}
 
   constructor({ server, log, initialConfig }: FastifyInstance, settings: Settings) {
     const { app, keyed, pressure } = settings
-    const { pluginTimeout = DRAIN_TIMEOUT } = initialConfig
+    const { pluginTimeout = DRAIN_TIMEOUT, https } = initialConfig
+    this.scheme = https ? 'https' : 'http'
     this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
     this.active = new ActiveRequests(this.traffic, (err) => {
       log.error({ err }, 'a limit algorithm or an observer threw')
@@ -73,7 +78,13 @@ export class Concurrency implements AppConcurrency {
     this.shutdown.endSockets()
   }
 
+  /** The app is ready: whatever it measures with has been registered. */
+  async start(): Promise<void> {
+    this.#stopTelemetry = await startTelemetry(this)
+  }
+
   stop(): void {
+    this.#stopTelemetry()
     this.shutdown.stop()
     this.eventLoop.stop()
   }

@@ -13,7 +13,7 @@ const kRoute = Symbol('sluice.route')
 type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
 /** The label of requests that no route matched. */
-const UNMATCHED = '(unmatched)'
+export const UNMATCHED = '(unmatched)'
 /**
  * Those of RFC 9110, PATCH and QUERY. Any other of the 34 that Node parses is labelled `_OTHER`, as
  * in OpenTelemetry's conventions: a client must not be able to make series.

@@ -48,18 +48,24 @@ async function ask(request: string, arrived: () => boolean): Promise<Wire> {
   return wire
 }
 
+const active = (): number => app.concurrency.snapshot().requests.active
+
+/** And is over for the server too, so that the clock may go on. */
 async function answered(request: string, pattern: string): Promise<void> {
+  const before = active()
   const wire = await send(port, request)
   await wire.received(pattern)
+  await until(() => active() === before)
   wire.socket.destroy()
 }
 
-async function finish(name: string, wire: Wire | undefined, at: number): Promise<void> {
+async function finish(name: string, wire: Wire, at: number): Promise<void> {
+  const before = active()
   now = at
   held.get(name)?.resolve()
-  await wire?.received('held')
-  await until(() => !held.has(name) || wire?.text() !== '')
-  wire?.socket.destroy()
+  await wire.received('held')
+  await until(() => active() === before - 1)
+  wire.socket.destroy()
 }
 
 const queued = (): number => app.concurrency.limiters.find((one) => one.name === 'app')?.queued ?? 0
@@ -109,7 +115,7 @@ test('every metric has the value that the script gives it', async () => {
   await later.received('503')
   for (const wire of [late, later]) wire.socket.destroy()
   held.get('h')?.resolve()
-  await until(() => app.concurrency.limiters.every(({ inFlight }) => inFlight <= 1))
+  await until(() => active() === 1)
   const { eventLoop } = app.concurrency as Concurrency
   eventLoop.utilization = 0.25
   Object.assign(eventLoop.delay, { p50: 1.5, p99: 20 })

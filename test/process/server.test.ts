@@ -56,7 +56,7 @@ describe('start', () => {
     const { port } = other.address() as { port: number }
     const { exit, stderr } = spawnServer({ PORT: String(port), LOG_LEVEL: 'silent' })
     expect(await exit).toBe(1)
-    expect(stderr()).toBe(`Port ${port} is taken by another process\n`)
+    expect(stderr()).toBe(`PORT: port ${port} is taken by another process\n`)
     other.close()
   })
 
@@ -102,7 +102,7 @@ describe('guarantee 7: a signal drains', () => {
       'close',
     ])
     let refused = during
-    for (let look = 0; refused.status === 200 && look < 400; look++) {
+    for (let look = 0; refused.status === 200 && look < 4000; look++) {
       refused = await fetch(`http://127.0.0.1:${port}/fast`)
     }
     expect(refused.status).toBe(503)
