@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
 import { schema } from '../src/config.js'
@@ -33,9 +33,10 @@ interface Annotated {
   description: string
 }
 
+const TOKEN = 'correct-horse-battery'
 let app: FastifyInstance
 beforeAll(async () => {
-  app = await buildApp({ TIME_SCALE: 0 })
+  app = await buildApp({ TIME_SCALE: 0, ADMIN_TOKEN: TOKEN })
 })
 afterAll(() => app.close())
 
@@ -97,7 +98,8 @@ test.each(article.filter(([, endpoint]) => endpoint !== '-') as [string, string,
 
 test("every path beside the article's is there", () => {
   for (const [path = ''] of table('path')) {
-    expect(app.hasRoute({ method: 'GET', url: path.replace('GET ', '') })).toBe(true)
+    const [method, url = ''] = path.split(' ')
+    expect([path, app.hasRoute({ method: method as HTTPMethods, url })]).toEqual([path, true])
   }
 })
 
@@ -117,6 +119,38 @@ test('the metrics are those of the registry, beside the process’ own', async (
   const ofProcess = /^(process_|nodejs_(?!eventloop_(utilization|delay)))/
   const inSource = all.filter((name) => !ofProcess.test(name))
   expect(table('metric').map(([name]) => name)).toEqual(inSource)
+})
+
+test('the instruments of OpenTelemetry are those of the source', () => {
+  const source = readFileSync(join(root, 'src/plugin/telemetry.ts'), 'utf8')
+  const instrument = /['`]((?:http\.server|concurrency|nodejs)\.[a-z0-9_.]+)['`]/g
+  const namesIn = (text: string): string[] =>
+    [...text.matchAll(instrument)].map(([, name]) => name as string)
+  const attributes = ['concurrency.limiter', 'concurrency.reason']
+  const inSource = namesIn(source).filter((name) => !attributes.includes(name))
+  expect(namesIn(readme).sort()).toEqual(inSource.sort())
+})
+
+test('the alerts are those of the rules', () => {
+  const rules = readFileSync(join(root, 'public/operators/alerts.yml'), 'utf8')
+  const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name)
+  expect(table('alert').map(([name]) => name)).toEqual(names)
+})
+
+test('the command that changes a limit changes it', async () => {
+  const [, url, body] =
+    /^curl -X PUT http:\/\/127\.0\.0\.1:3000(\S+) \\\n.*-d '(.*)'$/m.exec(readme) ?? []
+  const headers = [...readme.matchAll(/-H ["'](.*?)["']/g)].map(([, header = '']) => {
+    const [name = '', value] = header.split(': ')
+    return [name, value?.replace('$ADMIN_TOKEN', TOKEN)]
+  })
+  const response = await app.inject({
+    method: 'PUT',
+    url: url as string,
+    headers: Object.fromEntries(headers),
+    payload: body as string,
+  })
+  expect(response.json()).toMatchObject({ name: 'GET /limited', limit: 4 })
 })
 
 test('the dependencies are those of the package, each with its reason', () => {
