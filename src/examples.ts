@@ -64,7 +64,6 @@ export async function buildExamples(
   )
 
   async function listen(any?: 'any'): Promise<Record<ExampleName, number>> {
-    await app.ready()
     const ports = {} as Record<ExampleName, number>
     for (const [name, port, listener] of listeners) {
       ports[name] = (await listener.open('127.0.0.1', any === 'any' ? 0 : port)).port

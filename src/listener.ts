@@ -6,10 +6,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { FastifyInstance } from 'fastify'
 
 export class Listener {
+  readonly #app: FastifyInstance
   readonly #server: Server
 
   /** @param onConnection is told of each connection before the app is. */
   constructor(app: FastifyInstance, onConnection?: (socket: Socket) => void) {
+    this.#app = app
     // As Node's HTTP server listens: a half-closed connection is the parser's business.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       onConnection?.(socket)
@@ -21,8 +23,9 @@ export class Listener {
     })
   }
 
-  /** Resolves with where it listens; the app must be ready. @param port 0 for any free one. */
-  open(host: string, port: number): Promise<AddressInfo> {
+  /** Resolves with where it listens, once the app is ready. @param port 0 for any free one. */
+  async open(host: string, port: number): Promise<AddressInfo> {
+    await this.#app.ready()
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(port, host, () => resolve(this.#server.address() as AddressInfo))

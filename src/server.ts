@@ -32,7 +32,6 @@ if (what === 'examples') {
 } else {
   const { app, admin } = await buildServer(config, logger)
   await run(app, logger, config, async () => {
-    await app.ready()
     const operators =
       admin &&
       toUrl(await admin.open(config.ADMIN_HOST, config.ADMIN_PORT ?? 0).catch(openedWith('ADMIN_')))

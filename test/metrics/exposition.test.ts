@@ -1,7 +1,9 @@
 /** /metrics is what the formats say: by a strict parser, and by Prometheus' own where it is installed. */
 import type { FastifyInstance } from 'fastify'
+import { Counter, Histogram, Summary } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildApp } from '../../src/app.js'
+import { createRegistry } from '../../src/metrics/prometheus.js'
 import { type Format, parseExposition } from '../support/exposition.js'
 import { promtool } from '../support/promtool.js'
 
@@ -67,6 +69,22 @@ describe.each([
       })
     }
   })
+})
+
+test("a user's own metrics in the registry are as right, in both formats", async () => {
+  const registry = createRegistry([])
+  const registers = [registry]
+  new Counter({ name: 'mine_total', help: 'Mine.', registers }).inc(3)
+  new Histogram({ name: 'mine_seconds', help: 'Mine.', buckets: [0.5, 1, 2], registers }).observe(1)
+  new Summary({ name: 'mine_bytes', help: 'Mine.', percentiles: [0.5, 1], registers }).observe(7)
+  const open = parseExposition(await registry.openMetrics().metrics(), 'open')
+  expect(open.get('mine')?.samples).toEqual([{ name: 'mine_total', labels: {}, value: 3 }])
+  const labels = (family: string): unknown[] =>
+    (open.get(family)?.samples ?? []).map(({ labels: { le, quantile } }) => le ?? quantile)
+  expect(labels('mine_seconds')).toEqual(['0.5', '1.0', '2.0', '+Inf', undefined, undefined])
+  expect(labels('mine_bytes')).toEqual(['0.5', '1.0', undefined, undefined])
+  const text = parseExposition(await registry.metrics(), 'text')
+  expect([...text.keys()]).toEqual(['mine_total', 'mine_seconds', 'mine_bytes'])
 })
 
 test.skipIf(promtool === undefined)(

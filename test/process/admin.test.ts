@@ -1,6 +1,8 @@
 /** ADMIN_PORT: what is the operators' is on a listener of their own, and nowhere else. */
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { buildServer } from '../../src/app.js'
+import type { Listener } from '../../src/listener.js'
 import { type ServerProcess, spawnServer, startServer } from '../support/server-process.js'
 import { get, open, send } from '../support/wire.js'
 
@@ -141,6 +143,16 @@ describe('guarantee 7, with two listeners', () => {
     await Promise.all([slow.closed, idle.closed])
     expect(slow.text()).toBe('')
   })
+})
+
+test('the app closes both, and whoever waits on either', async () => {
+  const { app, admin } = await buildServer({ TIME_SCALE: 0, ADMIN_PORT: 0 })
+  const { port } = await (admin as Listener).open('127.0.0.1', 0)
+  await expect(ask(port, '/metrics')).resolves.toMatchObject({ status: 200 })
+  const silent = await open(port)
+  await app.close()
+  await silent.closed
+  await expect(open(port)).rejects.toThrow('ECONNREFUSED')
 })
 
 describe('guarantee 8', () => {
