@@ -1,9 +1,10 @@
-/** Liveness: the process answers. Readiness: send it more, until it drains. */
+/** Liveness: the process answers. Readiness: send it more, until it drains. Probes are not logged. */
 import type { FastifyPluginAsync } from 'fastify'
 
 const health: FastifyPluginAsync = async (app) => {
-  app.get('/health/live', async () => 'live')
-  app.get('/health/ready', async (_request, reply) =>
+  const options = { logLevel: 'warn' } as const
+  app.get('/health/live', options, async () => 'live')
+  app.get('/health/ready', options, async (_request, reply) =>
     app.concurrency.draining ? reply.code(503).send('draining') : 'ready',
   )
 }

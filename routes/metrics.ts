@@ -1,4 +1,7 @@
-/** Prometheus metrics of this app and of the process; OpenMetrics for those who would rather have it. */
+/**
+ * Prometheus metrics of this app and of the process; OpenMetrics for those who would rather have it.
+ * Scrapes are not logged.
+ */
 import type { FastifyPluginAsync } from 'fastify'
 import { collectDefaultMetrics } from 'prom-client'
 
@@ -7,7 +10,7 @@ const metrics: FastifyPluginAsync = async (app) => {
   collectDefaultMetrics({ register: plain })
   const open = plain.openMetrics()
 
-  app.get('/metrics', async (request, reply) => {
+  app.get('/metrics', { logLevel: 'warn' }, async (request, reply) => {
     const registry = prefersOpenMetrics(request.headers.accept) ? open : plain
     reply.header('vary', 'accept').type(registry.contentType)
     return registry.metrics()

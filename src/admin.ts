@@ -1,7 +1,8 @@
 /**
- * A listener for the operators alone: the routes that `only` registers exist there and nowhere else,
- * and no others exist there. A constraint of the router sees to it, so that what a port does not
- * have is not found as any unknown path is, however its URL is spelled.
+ * A listener for the operators alone: what `only` registers exists there and nowhere else, beside all
+ * the other routes, since the dashboard's buttons ask for those where the page came from. A
+ * constraint of the router sees to it, so that the public port does not find what is not there, as
+ * it finds no unknown path, however the URL is spelled.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
@@ -13,7 +14,7 @@ type AdminSocket = Socket & { [kAdmin]?: true }
 
 export interface Admin {
   readonly listener: Listener
-  /** Registers the plugin with all its routes on the listener, and on it only. */
+  /** Registers a plugin whose routes exist on the listener only. */
   only(plugin: FastifyPluginAsync): Promise<void>
 }
 
@@ -25,7 +26,6 @@ export function createAdmin(app: FastifyInstance): Admin {
     validate: () => {},
     deriveConstraint: ({ socket }: IncomingMessage) =>
       (socket as AdminSocket)[kAdmin] ? 'admin' : undefined,
-    mustMatchWhenDerived: true,
   })
   const listener = new Listener(app, (socket: AdminSocket) => {
     socket[kAdmin] = true

@@ -74,8 +74,7 @@ export async function buildServer(
   await app.register(patterns, example)
   await app.register(health)
   await app.register(publicFiles, example)
-  if (admin === undefined) await app.register(operators)
-  else for (const plugin of [health, operators]) await admin.only(plugin)
+  await (admin === undefined ? app.register(operators) : admin.only(operators))
   return { app, admin: admin?.listener }
 
   /** All that `ADMIN_PORT` moves. */

@@ -1,20 +1,28 @@
 /**
  * One line a request, at its end, in place of Fastify's two. Rejections get a line a second for each
  * reason, with a count of those left out: what is shed must not cost what an answer costs, least of
- * all in an overload. Below level info nothing is observed, and nothing is paid.
+ * all in an overload. Routes whose `logLevel` is above info have none, as from Fastify. Where the
+ * logger's own is, nothing is observed, and nothing is paid.
  */
 import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
-import type { Logger } from 'pino'
+import { type Logger, levels } from 'pino'
 import type { RequestSpan } from './index.js'
 
 /** Milliseconds. */
 const REJECTIONS_EVERY = 1000
+const INFO = Number(levels.values.info)
 
+/** To be called before the routes are registered that it is to log. */
 export function logRequests(app: FastifyInstance): void {
   const log = app.log as FastifyBaseLogger & Partial<Pick<Logger, 'isLevelEnabled'>>
   if (!log.isLevelEnabled?.('info')) return
+  const quiet = new Set<string>()
+  app.addHook('onRoute', ({ url, logLevel }) => {
+    if (logLevel && !(Number(levels.values[logLevel]) <= INFO)) quiet.add(url)
+  })
   const rejections = new Map<RequestSpan['reason'], Rejections>()
   app.concurrency.observe((span) => {
+    if (quiet.has(span.route)) return
     if (span.outcome !== 'rejected') {
       log.info(describe(span), `${span.method} ${span.route} ${span.status ?? span.outcome}`)
       return

@@ -92,6 +92,14 @@ test('an error of a handler is logged with its stack, beside the line of its req
   ])
 })
 
+test('a route whose own level is above info has no line: probes and scrapes', async () => {
+  app = await buildApp({ TIME_SCALE: 0 }, logger('info'))
+  for (const url of ['/health/live', '/health/ready', '/metrics', '/concurrency', '/hello']) {
+    expect((await app.inject(url)).statusCode).toBe(200)
+  }
+  expect(log.map(({ msg }) => msg)).toEqual(['GET /hello 200'])
+})
+
 test('below info nothing is logged, and nothing observes', async () => {
   app = await buildApp({ TIME_SCALE: 0 }, logger('warn'))
   const { active } = app.concurrency as unknown as { active: { isObserved: boolean } }
