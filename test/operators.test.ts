@@ -45,6 +45,14 @@ beforeAll(async () => {
 })
 afterAll(() => app.close())
 
+test('a running server hands them out', async () => {
+  for (const name of ['alerts.yml', 'grafana.json']) {
+    const { statusCode, body } = await app.inject(`/public/operators/${name}`)
+    const file = readFileSync(join(root, 'public/operators', name), 'utf8')
+    expect([name, statusCode, body]).toEqual([name, 200, file])
+  }
+})
+
 const metricsIn = (text: string): string[] =>
   text.match(/\b(?:http_server|concurrency|nodejs|process)_\w+/g) ?? []
 

@@ -2,7 +2,8 @@
  * The same measures for OpenTelemetry, in an app that has registered a meter provider before it gets
  * ready: named by the HTTP semantic conventions, counts read when the provider collects, durations
  * recorded at each request's end, since the API takes no histogram that is counted already. In an
- * app without a provider this is one import that finds none.
+ * app without a provider this is one import that finds none. For one registration a process: what a
+ * second one measures would have the same names and attributes.
  */
 import type {
   Attributes,
