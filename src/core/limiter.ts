@@ -152,8 +152,9 @@ export class Limiter extends AccountedLimiter {
   close(): void {
     this.#closed = true
     this.#learning.close()
+    const error = new REFUSALS.closed()
     for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
-      last.cancel('closed', new REFUSALS.closed())
+      last.cancel('closed', error)
     }
   }
 

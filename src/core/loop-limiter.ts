@@ -11,7 +11,6 @@
  */
 import { type Clock, systemClock } from './clock.js'
 import { Codel } from './codel.js'
-import { ClosedError } from './errors.js'
 import type { Histogram } from './histogram.js'
 import {
   LimiterAccount,
@@ -165,7 +164,7 @@ export class LoopLimiter implements LimiterView {
   close(): void {
     this.#closed = true
     for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
-      last.cancel('closed', new ClosedError())
+      last.cancel('closed', undefined)
     }
   }
 

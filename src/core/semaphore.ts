@@ -158,9 +158,10 @@ export class Semaphore {
    */
   close(): void {
     this.#closed = true
+    const error = new ClosedError()
     let waiter = this.#queue.peek(0)
     while (waiter !== undefined) {
-      waiter.cancel('closed', new ClosedError())
+      waiter.cancel('closed', error)
       waiter = this.#queue.peek(0)
     }
   }
