@@ -24,6 +24,27 @@ export class Histogram {
     return merged
   }
 
+  /**
+   * What was recorded since `earlier`, a copy of the same counts: what lies between. Its quantiles
+   * stay within the buckets that it fell in.
+   */
+  since(earlier: Histogram): Histogram {
+    const later = new Histogram()
+    later.#count = this.#count - earlier.#count
+    later.#sum = this.#sum - earlier.#sum
+    this.buckets.forEach((inside, index) => {
+      later.buckets[index] = inside - (earlier.buckets[index] as number)
+    })
+    for (let index = 0; index < FINE_BUCKETS; index++) {
+      const inside = (this.#fine[index] as number) - (earlier.#fine[index] as number)
+      if (inside === 0) continue
+      later.#fine[index] = inside
+      later.#min = Math.min(later.#min, Math.max(fineLowerBound(index), this.#min))
+      later.#max = Math.min(fineLowerBound(index + 1), this.#max)
+    }
+    return later
+  }
+
   get count(): number {
     return this.#count
   }

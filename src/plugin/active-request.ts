@@ -16,6 +16,7 @@ import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
 import type { Refusal } from './admission.js'
 import { closeBehind, isPipelined, turnOf, unwatch, watch } from './pipelining.js'
+import { spanOf } from './request-view.js'
 import { beginAnew, endAll, haveWaited, outcomeOf } from './tokens.js'
 import type { ReleaseOn, RequestConcurrency, RequestSpan } from './types.js'
 
@@ -30,14 +31,19 @@ export class ActiveRequest implements RequestConcurrency {
 
   /** The response is over. */
   closed = false
+  /** What it came to, once it is closed, and how long it took in all. */
+  outcome: RequestSpan['outcome'] | undefined
+  duration: number | undefined
   /** Why it was shed, or answered for its handler. */
   refusal: Refusal | undefined
   /** The deadline has passed and was acted upon. */
   expired = false
   /** The handler was called. */
   handled = false
-  /** Milliseconds spent in queues. */
+  /** Milliseconds spent in the queues that it has left. */
   waited = 0
+  /** When it began to wait in the one that it is in. */
+  waitingSince = 0
   /** Milliseconds of waiting for the event loop, as far as anybody knows. */
   lag = 0
   /** What it holds: the widest scope's, and linked behind it the narrower ones'. */
@@ -51,10 +57,10 @@ export class ActiveRequest implements RequestConcurrency {
   deadline: NodeJS.Timeout | undefined
   /** When that is, by `performance.now()`. */
   dueAt: number | undefined
-  readonly startedAt: number = performance.now()
+  readonly request: FastifyRequest
   readonly response: ServerResponse
-  readonly #request: FastifyRequest
-  readonly #route: RouteTraffic
+  readonly route: RouteTraffic
+  readonly startedAt: number = performance.now()
   readonly #list: ActiveRequests
   #handling = false
   /** When the answer was ready to be sent; 0 if it went around Fastify, or nobody learns from it. */
@@ -72,8 +78,8 @@ export class ActiveRequest implements RequestConcurrency {
   ) {
     const { socket } = request.raw
     this.#list = list
-    this.#route = route
-    this.#request = request
+    this.route = route
+    this.request = request
     this.response = response
     list.add(this)
     list.traffic.begin(route)
@@ -146,17 +152,20 @@ export class ActiveRequest implements RequestConcurrency {
     if (this.closed) return
     this.closed = true
     this.#list.remove(this)
-    unwatch(this.#request.raw.socket, this)
+    unwatch(this.request.raw.socket, this)
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
     const answered = this.isAnswered()
     const now = performance.now()
     const duration = now - this.startedAt
+    this.duration = duration
     if (answered) {
-      if (this.isShed()) traffic.rejected++
-      traffic.endAnswered(this.#route, this.response.statusCode, duration)
+      this.outcome = this.isShed() ? 'rejected' : 'answered'
+      if (this.outcome === 'rejected') traffic.rejected++
+      traffic.endAnswered(this.route, this.response.statusCode, duration)
     } else {
-      traffic.endAborted(this.#route)
+      this.outcome = 'aborted'
+      traffic.endAborted(this.route)
       this.waiter?.cancel('aborted', undefined)
       this.abort(new DOMException('The client left', 'AbortError'))
     }
@@ -165,12 +174,12 @@ export class ActiveRequest implements RequestConcurrency {
       this.#outcome = outcomeOf(this.response.statusCode, work, now - this.#readyAt)
     }
     if (!this.#handling) this.release()
-    if (this.#list.isObserved) this.#list.tell(this.spanOf(answered, duration))
+    if (this.#list.isObserved) this.#list.tell(spanOf(this, this.outcome))
   }
 
   /** Its answer is the last of its connection, as far as is known now. */
   closeBehind(): void {
-    closeBehind(this.#request.raw.socket, this.response)
+    closeBehind(this.request.raw.socket, this.response)
   }
 
   /** Gives back what it holds before its end: a refusal needs no permit. */
@@ -185,29 +194,13 @@ export class ActiveRequest implements RequestConcurrency {
   private isAnswered(): boolean {
     const { response } = this
     return (
-      response.writableFinished || (response.writableEnded && !this.#request.raw.socket.destroyed)
+      response.writableFinished || (response.writableEnded && !this.request.raw.socket.destroyed)
     )
   }
 
   /** Refused before its handler: a deadline that passes later is the handler's. */
   private isShed(): boolean {
     return this.refusal !== undefined && !this.handled
-  }
-
-  private spanOf(answered: boolean, duration: number): RequestSpan {
-    const { method, route } = this.#route
-    const { statusCode } = this.response
-    return {
-      id: this.#request.id,
-      method,
-      route,
-      startTime: this.startedAt,
-      waitMs: this.waited,
-      runMs: Math.max(duration - this.waited, 0),
-      outcome: answered ? (this.isShed() ? 'rejected' : 'answered') : 'aborted',
-      status: answered ? statusCode : undefined,
-      reason: this.refusal,
-    }
   }
 
   private release(): void {

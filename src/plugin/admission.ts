@@ -54,7 +54,7 @@ export function waitInLine(
   const limiter = limiters[request.held] as Admitting
   const waiter = limiter.wait(priority, request.dueAt)
   if (typeof waiter === 'string') return refuse(waiter)
-  const since = performance.now()
+  request.waitingSince = performance.now()
   request.waiter = waiter
   waiter.promise.then(
     (token) => {
@@ -69,9 +69,9 @@ export function waitInLine(
   )
 
   function left(): boolean {
-    request.waiter = undefined
-    const waited = performance.now() - since
+    const waited = performance.now() - request.waitingSince
     request.waited += waited
+    request.waiter = undefined
     if (limiter.isLoop) request.lag += waited
     return request.closed
   }

@@ -5,6 +5,7 @@ import type { LimiterView } from '../core/limiter-account.js'
 import type { LoopLimiter } from '../core/loop-limiter.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
 import { createFamilies, type Family } from '../metrics/families.js'
+import { type Interval, startInterval } from '../metrics/interval.js'
 import { type ConcurrencyRegistry, createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
 import { Traffic } from '../metrics/traffic.js'
@@ -12,8 +13,9 @@ import { ActiveRequests } from './active-requests.js'
 import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
 import { createPressure } from './pressure.js'
+import { RequestView } from './request-view.js'
 import { startTelemetry } from './telemetry.js'
-import type { AppConcurrency, DrainOptions, SpanObserver } from './types.js'
+import type { AppConcurrency, DrainOptions, RequestInProgress, SpanObserver } from './types.js'
 
 export class Concurrency implements AppConcurrency {
   readonly startedAt: number = performance.now()
@@ -63,6 +65,14 @@ export class Concurrency implements AppConcurrency {
       throw new TypeError(`observer: got ${show(observer)}, takes a function`)
     }
     return this.active.observe(observer)
+  }
+
+  *inProgress(): Iterable<RequestInProgress> {
+    for (const request of this.active) yield new RequestView(request)
+  }
+
+  mark(): () => Interval {
+    return startInterval(this)
   }
 
   drain(options?: DrainOptions): Promise<boolean> {

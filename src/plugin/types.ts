@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { LimiterView, RejectReason } from '../core/limiter-account.js'
 import type { QueueOptions } from '../core/limiter-options.js'
 import type { AlgorithmName, LimitOption } from '../core/limits/named.js'
+import type { Interval } from '../metrics/interval.js'
 import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
 
@@ -131,6 +132,17 @@ export interface AppConcurrency {
    */
   observe(observer: SpanObserver): () => void
   /**
+   * The requests in progress, exempt ones included, newest first: views that go on telling how it
+   * stands with them. To read one costs next to nothing.
+   */
+  inProgress(): Iterable<RequestInProgress>
+  /**
+   * Sets a mark and returns what tells of the time since, as often as it is called. A snapshot's
+   * quantiles are since start; these are of the interval. Costs 2 KB a route and limiter, and
+   * nothing for requests.
+   */
+  mark(): () => Interval
+  /**
    * Shuts the door without losing a request: at once answers carry `Connection: close`; after
    * `delay` new work and whoever is queued is refused with `SLUICE_CLOSED`; then it waits for the
    * active requests. Resolves with true when all are through, with false when `timeout` passed
@@ -159,6 +171,17 @@ export interface RequestSpan {
   readonly status: number | undefined
   /** Why it was shed, or that its deadline passed. */
   readonly reason: Exclude<RejectReason, 'aborted'> | undefined
+}
+
+/**
+ * A view of a request: what its span will be, as far as is known now. It holds on to the request, so
+ * let go of it.
+ */
+export interface RequestInProgress extends Omit<RequestSpan, 'outcome'> {
+  /** It is in a queue now, and `waitMs` grows; otherwise `runMs` does. */
+  readonly waiting: boolean
+  /** Undefined until it is over. */
+  readonly outcome: RequestSpan['outcome'] | undefined
 }
 
 export type SpanObserver = (span: RequestSpan) => void

@@ -39,4 +39,26 @@ describe('Histogram', () => {
     const merged = Histogram.merge([of(1, 2), of(), of(300)])
     expect([merged.count, merged.sum, merged.quantile(1)]).toEqual([3, 303, 300])
   })
+
+  test('what came since an earlier state is what was recorded in between', () => {
+    const histogram = of(5000, 0.5, 1e9)
+    const earlier = Histogram.merge([histogram])
+    expect(histogram.since(earlier).count).toBe(0)
+    expect(histogram.since(earlier).quantile(0.99)).toBe(0)
+    for (const duration of [10, 20, 30]) histogram.record(duration)
+    const since = histogram.since(earlier)
+    expect([since.count, since.sum, [...since.buckets]]).toEqual([
+      3,
+      60,
+      [0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    ])
+    // Within the buckets that they fell in, 12.5 % wide.
+    for (const [q, exact] of [
+      [0, 10],
+      [0.5, 20],
+      [1, 30],
+    ] as const) {
+      expect(Math.abs(since.quantile(q) / exact - 1)).toBeLessThan(0.125)
+    }
+  })
 })
