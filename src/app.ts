@@ -11,6 +11,7 @@ import {
 import asyncWeb from '../routes/async.js'
 import concurrency from '../routes/concurrency.js'
 import counter from '../routes/counter.js'
+import dashboard from '../routes/dashboard.js'
 import delay from '../routes/delay.js'
 import type { ExampleOptions } from '../routes/example.js'
 import file from '../routes/file.js'
@@ -23,6 +24,7 @@ import patterns from '../routes/patterns/index.js'
 import publicFiles from '../routes/public.js'
 import routing from '../routes/routing.js'
 import slowFast from '../routes/slow-fast.js'
+import stream from '../routes/stream.js'
 import { createAdmin } from './admin.js'
 import type { Config } from './config.js'
 import sluice from './index.js'
@@ -79,8 +81,9 @@ export async function buildServer(
 
   /** All that `ADMIN_PORT` moves. */
   async function operators(scope: FastifyInstance): Promise<void> {
-    for (const plugin of [metrics, concurrency]) await scope.register(plugin)
+    for (const plugin of [metrics, concurrency, stream]) await scope.register(plugin)
     await scope.register(limits, { token: config.ADMIN_TOKEN })
+    await scope.register(dashboard, example)
   }
 }
 

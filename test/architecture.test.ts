@@ -34,7 +34,7 @@ const allowed: [RegExp, RegExp][] = [
   [/^src\/process\.ts/, /^src\/config\.js/],
   [/^src\/server\.ts/, /^src\/(app|config|examples|process)\.js/],
   [/^routes\/patterns\//, /^(routes\/(example|patterns\/[\w-]+)|src\/index)\.js/],
-  [/^routes\//, /^(routes\/example|src\/index)\.js/],
+  [/^routes\//, /^(routes\/(example|stream\/\w+)|src\/index)\.js/],
 ]
 
 test('imports run one way: core, metrics, plugin, app, server; routes use the public API', () => {

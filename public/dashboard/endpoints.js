@@ -1,0 +1,13 @@
+/** What the buttons of the page fire at, in this order. */
+
+/** @type {readonly { path: string, tells: string }[]} */
+export const ENDPOINTS = [
+  { path: 'limited', tells: 'two run, the others wait in order' },
+  { path: 'slow', tells: 'sleeps longest' },
+  { path: 'fast', tells: 'answers at once' },
+  { path: 'counter', tells: 'sleeps, and counts who is in' },
+  { path: 'delay', tells: 'sleeps' },
+  { path: 'async', tells: 'answers at once' },
+  { path: 'hello', tells: 'answers at once' },
+  { path: 'file', tells: 'reads a file' },
+]

@@ -1,0 +1,51 @@
+/**
+ * The server's events, for as long as somebody looks at the page. A lost connection is made again,
+ * by the browser or, where it gives up, here; a hidden page has none, and the history that comes
+ * first on every connection fills what it missed.
+ */
+
+/** Milliseconds. */
+const RETRY = 2000
+
+/**
+ * @typedef {import('../../src/index.ts').Snapshot} Snapshot
+ * @typedef {import('../../src/index.ts').Interval} Interval
+ * @typedef {import('../../routes/stream/history.ts').Row} Row
+ * @typedef {import('../../routes/stream/timeline.ts').Requests} Requests
+ * @typedef {{ reasons: string[], limiters: string[], rows: Row[] }} History
+ * @typedef {{ row: Row, recent: Interval | undefined, untold: number }} Second
+ *
+ * @param {object} handlers
+ * @param {() => void} handlers.lost
+ * @param {(snapshot: Snapshot) => void} handlers.snapshot
+ * @param {(history: History) => void} handlers.history
+ * @param {(second: Second) => void} handlers.second
+ * @param {(requests: Requests) => void} handlers.requests
+ */
+export function follow(handlers) {
+  /** @type {EventSource | undefined} */
+  let source
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let again
+
+  function open() {
+    source = new EventSource('concurrency/stream?detail=true')
+    source.onmessage = ({ data }) => handlers.snapshot(JSON.parse(data))
+    for (const name of /** @type {const} */ (['history', 'second', 'requests'])) {
+      source.addEventListener(name, ({ data }) => handlers[name](JSON.parse(data)))
+    }
+    source.onerror = () => {
+      handlers.lost()
+      if (source?.readyState === EventSource.CLOSED) again = setTimeout(open, RETRY)
+    }
+  }
+
+  function look() {
+    clearTimeout(again)
+    source?.close()
+    if (document.visibilityState === 'visible') open()
+  }
+
+  document.addEventListener('visibilitychange', look)
+  look()
+}

@@ -1,0 +1,109 @@
+/**
+ * What happens right now, as server-sent events: the snapshot of `/concurrency` each second, the last
+ * one at once. With `?detail=true` also what the dashboard draws: `history` once, `second` each second
+ * and `requests` four times a second; requests are recorded only while somebody watches those.
+ */
+import { fastifySSE } from '@fastify/sse'
+import type { FastifyPluginAsync } from 'fastify'
+import { History } from './stream/history.js'
+import { Recent } from './stream/recent.js'
+import { Timeline } from './stream/timeline.js'
+import { type Message, Watcher } from './stream/watcher.js'
+
+export interface StreamOptions {
+  /** Milliseconds between two snapshots, > 0. */
+  interval?: number
+  /** Milliseconds that a reader may take nothing before it is dropped, >= 0. */
+  patience?: number
+}
+
+/** Milliseconds after which a browser connects again. */
+const RETRY = 2000
+const HEARTBEAT = 15_000
+
+const stream: FastifyPluginAsync<StreamOptions> = async (
+  app,
+  { interval = 1000, patience = 5000 },
+) => {
+  const { concurrency } = app
+  const plain = new Set<Watcher>()
+  const detailed = new Set<Watcher>()
+  const history = new History()
+  const recent = new Recent(concurrency)
+  const timeline = new Timeline(concurrency)
+  let last: Message[] = []
+  let quarter: NodeJS.Timeout | undefined
+
+  const takeSnapshot = (): void => {
+    const snapshot = concurrency.snapshot()
+    const row = history.add(snapshot)
+    last = [{ data: JSON.stringify(snapshot) }]
+    for (const watcher of plain) watcher.send(last)
+    if (detailed.size === 0) return
+    const detail = { row, recent: recent.take(), untold: timeline.takeUntold(snapshot) }
+    const second = { event: 'second', data: JSON.stringify(detail) }
+    for (const watcher of detailed) watcher.send([...last, second])
+  }
+  const takeRequests = (): void => {
+    const requests = timeline.take()
+    if (requests === undefined) return
+    const message = { event: 'requests', data: JSON.stringify(requests) }
+    for (const watcher of detailed) watcher.send([message])
+  }
+  const watch = (watcher: Watcher): void => {
+    detailed.add(watcher)
+    if (quarter !== undefined) return
+    recent.start()
+    timeline.start()
+    quarter = setInterval(takeRequests, interval / 4).unref()
+  }
+  const unwatch = (watcher: Watcher): void => {
+    plain.delete(watcher)
+    if (!detailed.delete(watcher) || detailed.size > 0) return
+    clearInterval(quarter)
+    quarter = undefined
+    recent.stop()
+    timeline.stop()
+  }
+
+  const ticking = setInterval(takeSnapshot, interval).unref()
+  app.addHook('onClose', async () => clearInterval(ticking))
+  await app.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
+
+  app.get<{ Querystring: { detail: boolean } }>(
+    '/concurrency/stream',
+    {
+      sse: { kind: 'only', serializer: String },
+      // One that stays is no news, nor is one that leaves.
+      logLevel: 'warn',
+      exposeHeadRoute: false,
+      schema: {
+        querystring: {
+          type: 'object',
+          additionalProperties: false,
+          properties: { detail: { type: 'boolean', default: false } },
+        },
+      },
+    },
+    async ({ concurrency: { signal }, query: { detail } }, reply) => {
+      const watcher = new Watcher(reply, patience)
+      reply.sse.keepAlive()
+      if (last.length === 0) takeSnapshot()
+      const [snapshot = { data: '' }] = last
+      const first: Message[] = [{ ...snapshot, retry: RETRY }]
+      if (detail) {
+        watch(watcher)
+        first.push({ event: 'history', data: JSON.stringify(history) })
+        first.push({ event: 'requests', data: JSON.stringify(timeline.recall()) })
+      } else plain.add(watcher)
+      watcher.send(first)
+
+      signal.addEventListener('abort', () => {
+        unwatch(watcher)
+        if (concurrency.draining) watcher.end({ data: JSON.stringify(concurrency.snapshot()) })
+      })
+      reply.sse.onClose(() => unwatch(watcher))
+    },
+  )
+}
+export default stream
