@@ -1,0 +1,69 @@
+/** Who can use the dashboard: by sight or by ear, by mouse or keyboard, on a phone, on a slow line. */
+import axe from 'axe-core'
+import { expect, test } from 'vitest'
+import { describePage, fire, untilFired, untilState } from './page.js'
+
+await describePage('the dashboard', (stage) => {
+  test.each(['light', 'dark'] as const)(
+    'axe finds nothing to object to, %s',
+    async (colorScheme) => {
+      const page = await stage.open({ colorScheme })
+      await page.getByText('The last requests as a table').click()
+      await fire(page, '/limited')
+      await untilFired(page, '5 answered')
+      await page.waitForTimeout(700)
+      await page.evaluate(axe.source)
+      const { violations } = await page.evaluate(() =>
+        (globalThis as unknown as { axe: typeof axe }).axe.run(),
+      )
+      expect(
+        violations.map(({ id, impact, nodes }) => [id, impact, nodes.map(({ html }) => html)]),
+      ).toEqual([])
+    },
+  )
+
+  test('the keyboard reaches the bursts, and shows where it is', async () => {
+    const page = await stage.open()
+    const focused = () =>
+      page.evaluate(() => {
+        const element = document.activeElement as HTMLElement
+        const label = element.closest('label')
+        const outlined = label?.querySelector('span') ?? element
+        return [label?.textContent ?? element.textContent, getComputedStyle(outlined).outlineStyle]
+      })
+    await page.keyboard.press('Tab')
+    expect(await focused()).toEqual(['5', 'solid'])
+    await page.keyboard.press('ArrowLeft')
+    expect(await focused()).toEqual(['1', 'solid'])
+    await page.keyboard.press('Tab')
+    expect(await focused()).toEqual(['/limited', 'solid'])
+    await page.keyboard.press('Enter')
+    await untilFired(page, '1 × /limited: 1 answered')
+  })
+
+  test.each([320, 390, 1280])('%d pixels are wide enough', async (width) => {
+    const page = await stage.open({ viewport: { width, height: 800 } })
+    await fire(page, '/limited', 1)
+    await untilFired(page, '1 answered')
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+  })
+
+  test('all of it takes less than 100 KB on the wire', async () => {
+    const context = await stage.browser.newContext({ locale: 'en-US' })
+    const page = await context.newPage()
+    const session = await context.newCDPSession(page)
+    await session.send('Network.enable')
+    let bytes = 0
+    let files = 0
+    session.on('Network.loadingFinished', ({ encodedDataLength }) => {
+      bytes += encodedDataLength
+      files++
+    })
+    await page.goto(`${stage.url()}/dashboard`)
+    await untilState(page, 'Live')
+    await page.waitForTimeout(500)
+    expect(files).toBeGreaterThan(10)
+    expect(bytes).toBeGreaterThan(10_000)
+    expect(bytes).toBeLessThan(100_000)
+  })
+})
