@@ -10,4 +10,9 @@ export const ENDPOINTS = [
   { path: 'async', tells: 'answers at once' },
   { path: 'hello', tells: 'answers at once' },
   { path: 'file', tells: 'reads a file' },
+  { path: 'patterns/composition/sequential', tells: 'awaits one after the other' },
+  { path: 'patterns/composition/concurrent', tells: 'awaits side by side' },
+  { path: 'patterns/race', tells: 'the first wins, the other is stopped' },
+  { path: 'patterns/timeout', tells: '3 s of work, 1 s allowed: 504' },
+  { path: 'patterns/fan-out', tells: 'eight upstreams asked, three at a time' },
 ]

@@ -53,6 +53,9 @@ describe('the public port', () => {
       '/metrics?admin=1',
       '/concurrency',
       '/concurrency/limiters/app',
+      '/concurrency/stream',
+      '/dashboard',
+      '/dashboard/main.js',
     ]) {
       for (const method of ['GET', 'PUT', 'HEAD'] as const) {
         const headers = {
@@ -86,6 +89,12 @@ describe("the operators' port", () => {
       requests: { total: 3 },
     })
     expect((await ask(admin, '/metrics', { method: 'HEAD' })).status).toBe(200)
+    for (const path of ['/dashboard', '/dashboard/main.js', '/dashboard/uplot/uPlot.min.css']) {
+      expect([path, (await ask(admin, path)).status]).toEqual([path, 200])
+    }
+    const stream = await send(admin, get('/concurrency/stream'))
+    await stream.received('data: {"uptime":')
+    stream.socket.destroy()
     for (const path of ['/health/live', '/fast', '/public/data.txt', '/nowhere']) {
       const [here, there] = [await ask(admin, path), await ask(port, path)]
       expect([path, here.status, here.body]).toEqual([path, there.status, there.body])

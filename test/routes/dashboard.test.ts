@@ -76,6 +76,13 @@ test.each(['/dashboard/..%2fdata.txt', '/dashboard/uplot/..%2f..%2fpackage.json'
   },
 )
 
+test('its buttons fire at what there is', async () => {
+  const { body } = await app.inject('/dashboard/endpoints.js')
+  const paths = [...body.matchAll(/path: '([^']+)'/g)].map(([, path]) => `/${path}`)
+  expect(paths.length).toBeGreaterThan(8)
+  expect(paths.filter((url) => !app.hasRoute({ method: 'GET', url }))).toEqual([])
+})
+
 test('comes when nothing else does', async () => {
   const port = await listen(app)
   const held = await send(port, get('/slow'))

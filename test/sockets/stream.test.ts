@@ -1,10 +1,10 @@
 /** `/concurrency/stream` on real sockets: what comes, when, and whom it does not wait for. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import streamRoutes, { type StreamOptions } from '../../routes/stream.js'
-import { buildApp } from '../../src/app.js'
+import { buildApp, createApp } from '../../src/app.js'
 import sluice, { type Snapshot } from '../../src/index.js'
 import { deferred } from '../support/deferred.js'
 import { get, listen, open, send, until, type Wire } from '../support/wire.js'
@@ -21,7 +21,7 @@ afterEach(async () => {
 /** An app that sends twenty times as often as it would. */
 async function build(options: StreamOptions = { interval: 50 }, log: string[] = []) {
   const loggerInstance = pino({ level: 'info' }, { write: (line) => void log.push(line) })
-  const app: FastifyInstance = fastify({ loggerInstance: loggerInstance as FastifyBaseLogger })
+  const app: FastifyInstance = createApp(loggerInstance as FastifyBaseLogger)
   apps.push(app)
   await app.register(sluice, { limit: 1, queue: { size: 1 } })
   await app.register(streamRoutes, options)
@@ -147,6 +147,12 @@ describe('what comes', () => {
     const response = await app.inject(`/concurrency/stream?detail=${value}`)
     expect(response.statusCode).toBe(400)
     expect(response.json()).toMatchObject({ message: 'querystring/detail must be boolean' })
+  })
+
+  test('a misspelt query is refused', async () => {
+    const { app } = await build()
+    const response = await app.inject('/concurrency/stream?detial=true')
+    expect(response.statusCode).toBe(400)
   })
 
   test('whoever takes no event stream is told so', async () => {
