@@ -12,6 +12,8 @@ import { Subject } from './subject.js'
 /** By workload: how many at once show what it can do. */
 const WORKLOADS = { cpu: 4, io: 20 } as const
 export type Workload = keyof typeof WORKLOADS
+/** Seconds that the work of one answer keeps the processor. */
+const WORK = { cpu: 0.005, io: 0 } as const
 export const BARE = 'bare Fastify'
 /** What operators ask beside the load. */
 export const OPERATORS: readonly string[] = ['/health/live', '/metrics']
@@ -39,6 +41,8 @@ export interface Point extends At, Paced {
   readonly goodput: number
   /** Of one core. */
   readonly cpu: number
+  /** Microseconds of it a request, answered or refused, beyond the work of the answers. */
+  readonly overhead: number
   /** The worst answers to operators, in milliseconds. */
   readonly operators: readonly number[]
 }
@@ -88,12 +92,18 @@ export async function measure(at: At, { seconds, warmUp }: Effort, stand: Stand)
       signal,
     )
     const took = (performance.now() - startedAt) / 1000
+    const spent = (await subject.cpuSeconds()) - before
     probing.abort()
+    // The processor was watched from the beginning, the requests from behind the warm-up.
+    const { due, answered } = paced.all
+    const whole = seconds / paced.seconds
+    const overhead = (spent - answered * whole * WORK[at.workload]) / (due * whole)
     return {
       ...at,
       ...paced,
       goodput: paced.all.answered / paced.seconds / at.capacity,
-      cpu: ((await subject.cpuSeconds()) - before) / took,
+      cpu: spent / took,
+      overhead: overhead * 1e6,
       operators: await probed,
     }
   } finally {
