@@ -23,9 +23,14 @@ export class Codel {
 
   /** Takes the wait of one that leaves the queue, and says whether that was too long. */
   isTooLate(waited: number, now: number): boolean {
+    this.record(waited, now)
+    return this.#sheds(waited)
+  }
+
+  /** Takes the wait of one that was let in without being asked about. */
+  record(waited: number, now: number): void {
     if (now >= this.#end) this.#turn(now)
     if (waited < this.#shortest) this.#shortest = waited
-    return this.#sheds(waited)
   }
 
   /** Says whether one that has not joined yet would wait too long. */

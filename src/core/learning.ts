@@ -90,7 +90,7 @@ export class Learning {
 
   /** One was let in without a wait. */
   letIn(now: number): void {
-    this.#patience?.isTooLate(0, now)
+    this.#patience?.letIn(now)
   }
 
   /** Whether one that would join behind so many would wait too long. */

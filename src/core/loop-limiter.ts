@@ -11,14 +11,7 @@
  */
 import { type Clock, systemClock } from './clock.js'
 import { Codel } from './codel.js'
-import type { Histogram } from './histogram.js'
-import {
-  LimiterAccount,
-  type LimiterSnapshot,
-  type LimiterView,
-  type RejectReason,
-  takeLimiterSnapshot,
-} from './limiter-account.js'
+import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import { ShortestRun } from './shortest-run.js'
 import { Token, type TokenOwner } from './token.js'
 import { Turns } from './turns.js'
@@ -46,8 +39,7 @@ const LONGEST_WAIT = 10
 /** The weight of the last turn in the pace. */
 const SMOOTHING = 0.2
 
-export class LoopLimiter implements LimiterView {
-  readonly name: string
+export class LoopLimiter extends AccountedLimiter {
   readonly isLoop = true
   readonly #budget: number
   readonly #size: number
@@ -56,11 +48,10 @@ export class LoopLimiter implements LimiterView {
   readonly #clock: Clock
   readonly #codel: Codel
   readonly #queue = new WaitQueue<Token>()
-  readonly #account = new LimiterAccount()
   readonly #owner: WaiterOwner<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
-      this.#account.rejected[reason]++
+      this.account.rejected[reason]++
     },
     end: () => {},
   }
@@ -77,7 +68,7 @@ export class LoopLimiter implements LimiterView {
 
   constructor(options: LoopLimiterOptions) {
     const { name, budget, size, interval, target } = options
-    this.name = name
+    super(name, new LimiterAccount())
     this.#budget = budget
     this.#size = size
     this.#longest = LONGEST_WAIT * interval
@@ -104,11 +95,6 @@ export class LoopLimiter implements LimiterView {
     return this.#queue.size
   }
 
-  /** @internal */
-  get waits(): Histogram {
-    return this.#account.waits
-  }
-
   /** A connection came in: there may be more, and each needs a turn, which work would make long. */
   connected(): void {
     this.#turns.connected()
@@ -128,7 +114,7 @@ export class LoopLimiter implements LimiterView {
     const waited = this.age(now)
     if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
     if ((this.#turns.mayHaveMore && this.#size > 0) || this.#isSaturated()) return undefined
-    this.#codel.isTooLate(waited, now)
+    this.#codel.record(waited, now)
     return this.#admit(waited)
   }
 
@@ -141,7 +127,7 @@ export class LoopLimiter implements LimiterView {
     const since = this.#turns.begin(now)
     const refusal = this.#refusal(priority, now - since)
     if (refusal !== undefined) {
-      this.#account.rejected[refusal]++
+      this.account.rejected[refusal]++
       return refusal
     }
     if (this.#queue.size === 0) this.#drained = undefined
@@ -150,14 +136,6 @@ export class LoopLimiter implements LimiterView {
     waiter.deadline = deadline
     waiter.watch(undefined, this.#longest)
     return waiter
-  }
-
-  countRejected(reason: RejectReason): void {
-    this.#account.rejected[reason]++
-  }
-
-  snapshot(): LimiterSnapshot {
-    return takeLimiterSnapshot(this, this.#account)
   }
 
   /** Whoever waits, and whoever comes, is rejected with `SLUICE_CLOSED`. */
@@ -225,8 +203,8 @@ export class LoopLimiter implements LimiterView {
   }
 
   #admit(waited: number): Token {
-    this.#account.admitted++
-    this.#account.waits.record(waited)
+    this.account.admitted++
+    this.account.waits.record(waited)
     return Token.of(this.#owner, 0, 1)
   }
 }

@@ -25,6 +25,11 @@ export class Patience {
     this.#codel.interval = INTERVAL * this.#codel.target
   }
 
+  /** One was let in without a wait. */
+  letIn(now: number): void {
+    this.#codel.record(0, now)
+  }
+
   /** Takes the wait of one that leaves the queue, and says whether that was too long. */
   isTooLate(waited: number, now: number): boolean {
     return this.#codel.isTooLate(waited, now)

@@ -66,7 +66,7 @@ export class ActiveRequest implements RequestConcurrency {
   /** When the answer was ready to be sent; 0 if it went around Fastify, or nobody learns from it. */
   #readyAt = 0
   /** What its limits learn. */
-  #outcome: Outcome = 'ignored'
+  #lesson: Outcome = 'ignored'
   #controller: AbortController | undefined
   #abortReason: unknown
 
@@ -171,7 +171,7 @@ export class ActiveRequest implements RequestConcurrency {
     }
     if (answered && this.handled) {
       const work = this.#readyAt - this.startedAt - this.waited
-      this.#outcome = outcomeOf(this.response.statusCode, work, now - this.#readyAt)
+      this.#lesson = outcomeOf(this.response.statusCode, work, now - this.#readyAt)
     }
     if (!this.#handling) this.release()
     if (this.#list.isObserved) this.#list.tell(spanOf(this, this.outcome))
@@ -204,7 +204,7 @@ export class ActiveRequest implements RequestConcurrency {
   }
 
   private release(): void {
-    this.end(this.#outcome)
+    this.end(this.#lesson)
     this.onReleased?.()
   }
 

@@ -31,6 +31,16 @@ test('an overload lasts while somebody is shed, and ends with an interval in whi
   expect(codel.wouldBeTooLate(21)).toBe(false)
 })
 
+test('who was let in is no sign that somebody was shed, however long it waited', () => {
+  const codel = new Codel(10, 100)
+  for (let now = 0; now <= 100; now += 20) codel.record(30, now)
+  // The interval that shows the overload, and one in which only a short wait breaks the standing.
+  for (let now = 120; now < 200; now += 20) codel.record(now === 140 ? 5 : 30, now)
+  expect(codel.wouldBeTooLate(19)).toBe(false)
+  codel.record(5, 210)
+  expect(codel.wouldBeTooLate(21)).toBe(false)
+})
+
 test('a time of rest ends it', () => {
   const codel = new Codel(10, 100)
   for (let now = 0; now <= 100; now += 20) codel.isTooLate(30, now)

@@ -25,22 +25,25 @@ beforeEach(() => {
   now = 1
 })
 
-/** Ten times what one slot can do: every 5 ms somebody comes whose work takes 50. */
+/** Ten times what one slot can do: in the time of one piece of work, ten ask for it. */
 class Flood {
   readonly limiter: Limiter
   /** What became of each, since `reset`. */
   waits: number[] = []
   refused: Record<string, number> = {}
+  readonly #work: number
   #running: { ends: number; token: Token }[] = []
 
-  constructor(limiter: Limiter) {
+  /** @param work milliseconds that one piece takes */
+  constructor(limiter: Limiter, work = 50) {
     this.limiter = limiter
+    this.#work = work
   }
 
   async go(milliseconds: number): Promise<void> {
     this.waits = []
     this.refused = {}
-    for (const until = now + milliseconds; now < until; now += 5) {
+    for (const until = now + milliseconds; now < until; now += this.#work / 10) {
       const over = this.#running.filter(({ ends }) => ends <= now)
       this.#running = this.#running.filter(({ ends }) => ends > now)
       for (const { token } of over) token.succeed()
@@ -55,7 +58,7 @@ class Flood {
     this.limiter.acquire(options).then(
       (token) => {
         this.waits.push(now - asked)
-        this.#running.push({ ends: now + 50, token })
+        this.#running.push({ ends: now + this.#work, token })
       },
       ({ code }) => {
         this.refused[code] = (this.refused[code] ?? 0) + 1
@@ -80,6 +83,51 @@ test('while it stands nobody waits more than twice what the work takes, and othe
   expect(limiter.queued).toBeLessThanOrEqual(3)
   const { admitted, rejected } = limiter.snapshot()
   expect(admitted + rejected.queue_full + rejected.queue_timeout + limiter.queued).toBe(1400)
+})
+
+test('slow work may be waited for as long as it takes', async () => {
+  const flood = new Flood(new Limiter({ limit: new Still(1), clock }), 400)
+  await flood.go(10_000)
+  await flood.go(20_000)
+  expect(Math.max(...flood.waits)).toBeGreaterThanOrEqual(400)
+  expect(Math.max(...flood.waits)).toBeLessThanOrEqual(840)
+})
+
+test('after a pause the last of those that are too late is run', async () => {
+  const limiter = new Limiter({ limit: new Still(1), clock })
+  const flood = new Flood(limiter)
+  await flood.go(3000)
+  const waiting = limiter.queued
+  expect(waiting).toBeGreaterThanOrEqual(2)
+  now += 150
+  await flood.go(5)
+  expect(flood.refused.SLUICE_QUEUE_TIMEOUT).toBe(waiting - 1)
+  expect(flood.waits).toHaveLength(1)
+  expect(flood.waits[0]).toBeGreaterThan(105)
+})
+
+test('a queue that is empty again and again does not stand, however long some wait', async () => {
+  const limiter = new Limiter({ limit: new Still(1), clock })
+  let refused = 0
+  for (let cycle = 0; cycle < 50; cycle++) {
+    const begun = now
+    const tokens: Token[] = []
+    for (let i = 0; i < 3; i++) {
+      limiter.acquire().then(
+        (token) => tokens.push(token),
+        () => refused++,
+      )
+    }
+    // The first is let in at once and takes longer than an average run; the others wait for it.
+    for (const work of [100, 20, 20]) {
+      await settle()
+      now += work
+      tokens.shift()?.succeed()
+    }
+    await settle()
+    now = begun + 200
+  }
+  expect(refused).toBe(0)
 })
 
 test('a burst is let wait, however long it takes', async () => {

@@ -6,9 +6,11 @@ import { deferred } from '../support/deferred.js'
 import { get, listen, send, until } from '../support/wire.js'
 
 let app: FastifyInstance
+let logged: string[]
 
 beforeEach(async () => {
-  app = fastify()
+  logged = []
+  app = fastify({ logger: { level: 'error', stream: { write: (line) => logged.push(line) } } })
   await app.register(sluice, { limit: 1, queue: { size: 1 } })
 })
 
@@ -50,14 +52,21 @@ test('an observer that throws is logged and disturbs nobody, and one that ended 
   app.get('/', async () => 'home')
   const told: string[] = []
   const end = app.concurrency.observe(() => told.push('first'))
-  app.concurrency.observe(() => {
+  const endThrowing = app.concurrency.observe(() => {
     throw new Error('mine')
   })
-  app.concurrency.observe(() => told.push('last'))
+  const endLast = app.concurrency.observe(() => told.push('last'))
   expect((await app.inject('/')).statusCode).toBe(200)
   end()
   expect((await app.inject('/')).statusCode).toBe(200)
   expect(told).toEqual(['first', 'last', 'last'])
+  const { active } = app.concurrency as unknown as { active: { isObserved: boolean } }
+  expect(active.isObserved).toBe(true)
+  endThrowing()
+  endLast()
+  // Nobody is left to be told: requests are not described any more.
+  expect(active.isObserved).toBe(false)
+  expect(logged.map((line) => JSON.parse(line).err.message)).toEqual(['mine', 'mine'])
   expect(() => app.concurrency.observe(1 as never)).toThrow('observer: got 1, takes a function')
 })
 
