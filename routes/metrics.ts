@@ -3,15 +3,15 @@
  * Scrapes are not logged.
  */
 import type { FastifyPluginAsync } from 'fastify'
-import { collectDefaultMetrics } from 'prom-client'
+import { collectDefaultMetrics } from '../src/index.js'
 
 const metrics: FastifyPluginAsync = async (app) => {
   const plain = app.concurrency.registry
-  collectDefaultMetrics({ register: plain })
-  const open = plain.openMetrics()
+  const end = collectDefaultMetrics(plain)
+  app.addHook('onClose', async () => end())
 
   app.get('/metrics', { logLevel: 'warn' }, async (request, reply) => {
-    const registry = prefersOpenMetrics(request.headers.accept) ? open : plain
+    const registry = prefersOpenMetrics(request.headers.accept) ? plain.openMetrics() : plain
     reply.header('vary', 'accept').type(registry.contentType)
     return registry.metrics()
   })

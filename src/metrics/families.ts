@@ -20,7 +20,7 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly help: string
   /** How the values of several processes become one. */
-  readonly aggregator?: 'sum' | 'max' | 'average'
+  readonly aggregator?: 'sum' | 'min' | 'max' | 'average'
   read(): Series[]
 }
 
@@ -129,14 +129,14 @@ export function createFamilies(source: Source): Family[] {
     {
       name: 'nodejs_eventloop_delay_p50_seconds',
       type: 'gauge',
-      help: 'How late the event loop ran in the last second, the median.',
+      help: 'How late the event loop ran in the last two seconds, the median.',
       aggregator: 'max',
       read: () => [{ labels: {}, value: source.eventLoop.delay.p50 / 1000 }],
     },
     {
       name: 'nodejs_eventloop_delay_p99_seconds',
       type: 'gauge',
-      help: 'How late the event loop ran in the last second, the 99th percentile.',
+      help: 'How late the event loop ran in the last two seconds, the 99th percentile.',
       aggregator: 'max',
       read: () => [{ labels: {}, value: source.eventLoop.delay.p99 / 1000 }],
     },

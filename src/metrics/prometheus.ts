@@ -61,10 +61,14 @@ export class ConcurrencyRegistry<
 
 export function createRegistry(families: readonly Family[]): ConcurrencyRegistry {
   const registry = new ConcurrencyRegistry()
+  addFamilies(registry, families)
+  return registry
+}
+
+export function addFamilies(registry: Registry, families: readonly Family[]): void {
   for (const family of families) {
     registry.registerMetric(new FamilyMetric(family) as unknown as Metric)
   }
-  return registry
 }
 
 /** As other registries, and cluster workers, read it. */

@@ -23,6 +23,7 @@ export interface Snapshot {
   readonly eventLoop: {
     /** In [0, 1], over the last second. */
     readonly utilization: number
+    /** How late it ran over the last two. */
     readonly delayMs: { readonly p50: number; readonly p99: number }
   }
 }

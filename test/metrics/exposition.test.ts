@@ -52,6 +52,17 @@ describe('the format is negotiated', () => {
   })
 })
 
+test('a metric that is registered later is in both', async () => {
+  const registers = [app.concurrency.registry]
+  new Counter({ name: 'later_total', help: 'Later.', registers }).inc(2)
+  for (const accept of ['text/plain', 'application/openmetrics-text']) {
+    expect([accept, (await scrape(accept)).text]).toEqual([
+      accept,
+      expect.stringContaining('\nlater_total 2\n'),
+    ])
+  }
+})
+
 describe.each([
   ['text', 'text/plain'],
   ['open', 'application/openmetrics-text'],
