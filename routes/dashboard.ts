@@ -43,6 +43,8 @@ const dashboard: FastifyPluginAsync<Pick<ExampleOptions, 'folder'>> = async (app
 
   const options = { config: { concurrency: false }, logLevel: 'warn' } as const
   app.get('/dashboard', options, (_request, reply) => reply.sendFile('index.html'))
+  // Its links are relative, so that it works behind any prefix.
+  app.get('/dashboard/', options, (_request, reply) => reply.redirect('../dashboard'))
   app.get<File>('/dashboard/:file', options, ({ params }, reply) => reply.sendFile(params.file))
   app.get<File>('/dashboard/uplot/:file', options, ({ params }, reply) =>
     reply.sendFile(params.file, UPLOT),

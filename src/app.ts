@@ -1,5 +1,5 @@
 /** Builds the Fastify app: the plugin, then the routes, then the static files. It never listens. */
-import type { Server } from 'node:http'
+import { maxHeaderSize, type Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import {
@@ -110,6 +110,9 @@ export function createApp(
     ajv: { customOptions: { removeAdditional: false } },
     // A body that trickles in holds its permit all the while; Fastify's own default is no bound.
     requestTimeout: 60_000,
+    // As long as a header may be: what no route takes is a 404 as any other, and no limiter's name is
+    // too long to be asked for.
+    routerOptions: { maxParamLength: maxHeaderSize },
     ...settings,
   })
   // Handlers stop when their client leaves; nobody is there to be answered, and nothing went wrong.

@@ -22,7 +22,7 @@ export const MOST_ROWS = 20
 export class Lane {
   /** In the order of their starts. @type {Drawn[]} */
   bars = []
-  /** In progress, by start. @type {Map<number, Drawn>} */
+  /** In progress, or cut while they were, by start. @type {Map<number, Drawn>} */
   #open = new Map()
   /** The bar that took each row last. @type {Drawn[]} */
   #rows = []
@@ -37,7 +37,7 @@ export class Lane {
    * @param {readonly RunningBar[]} running all that are followed
    * @param {readonly EndedBar[]} ended
    * @param {number} now epoch milliseconds
-   * @returns {number} how many found no free row
+   * @returns {number} how many of those that ended found no free row
    */
   update(running, ended, now) {
     const lost = new Map(this.#open)
@@ -46,7 +46,8 @@ export class Lane {
       lost.delete(told.start)
       const bar = this.#open.get(told.start) ?? this.#place(told)
       if (bar === undefined) {
-        homeless++
+        // Once for each, though one in progress is told again and again.
+        if ('outcome' in told) homeless++
         continue
       }
       bar.wait = told.wait
@@ -56,22 +57,31 @@ export class Lane {
         bar.end = told.start + told.wait + told.run
         bar.outcome = told.outcome
         bar.status = told.status
-      } else bar.waiting = told.waiting
+      } else {
+        bar.waiting = told.waiting
+        bar.end = Number.POSITIVE_INFINITY
+      }
     }
-    for (const bar of lost.values()) this.#close(bar, now)
+    for (const [start, bar] of lost) {
+      this.#open.delete(start)
+      close(bar, now)
+    }
     return homeless
   }
 
-  /** The connection is gone: nobody knows how those in progress end. @param {number} now */
+  /**
+   * The connection is gone: nobody knows how those in progress go on, until another tells.
+   * @param {number} now
+   */
   cut(now) {
-    for (const bar of this.#open.values()) this.#close(bar, now)
+    for (const bar of this.#open.values()) close(bar, now)
   }
 
   /** Forgets what ended before. @param {number} time epoch milliseconds */
   prune(time) {
-    if (this.bars.some(({ end }) => end < time)) {
-      this.bars = this.bars.filter(({ end }) => end >= time)
-    }
+    if (!this.bars.some(({ end }) => end < time)) return
+    for (const { start, end } of this.bars) if (end < time) this.#open.delete(start)
+    this.bars = this.bars.filter(({ end }) => end >= time)
   }
 
   /**
@@ -89,15 +99,16 @@ export class Lane {
     this.bars.push(bar)
     return bar
   }
+}
 
-  /**
-   * @param {Drawn} bar
-   * @param {number} now
-   */
-  #close(bar, now) {
-    this.#open.delete(bar.start)
-    bar.end = Math.max(now, bar.start + bar.wait)
-    if (bar.waiting) bar.wait = bar.end - bar.start
-    bar.waiting = false
-  }
+/**
+ * Unless it is closed already.
+ * @param {Drawn} bar
+ * @param {number} now
+ */
+function close(bar, now) {
+  if (Number.isFinite(bar.end)) return
+  bar.end = Math.max(now, bar.start + bar.wait)
+  if (bar.waiting) bar.wait = bar.end - bar.start
+  bar.waiting = false
 }

@@ -18,7 +18,7 @@ let shown
 
 const STATES = {
   live: 'Live',
-  draining: 'Draining: what was admitted is finished, nothing new is taken',
+  draining: 'Draining: it finishes what it has, and stops',
   lost: 'Connection lost, trying again',
   drained: 'Drained, waiting for it to come back',
 }
@@ -83,7 +83,7 @@ function showTables({ limiters, routes }) {
     }),
   )
   for (const element of document.querySelectorAll('.window')) {
-    write(element, String(Math.max(Math.round(seconds), 1)))
+    write(element, seconds < 1.5 ? 'second' : `${Math.round(seconds)} seconds`)
   }
 }
 
@@ -109,9 +109,10 @@ function showLatest() {
 }
 
 follow({
-  lost() {
+  lost(reached) {
     cutRequests()
-    showState(shown?.draining ? 'drained' : 'lost')
+    if (!shown?.draining) showState('lost')
+    else if (!reached) showState('drained')
   },
   snapshot: show,
   history(history) {

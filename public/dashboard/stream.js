@@ -16,7 +16,7 @@ const RETRY = 2000
  * @typedef {{ row: Row, recent: Interval | undefined, untold: number }} Second
  *
  * @param {object} handlers
- * @param {() => void} handlers.lost
+ * @param {(reached: boolean) => void} handlers.lost whether a server had been reached before, or none now
  * @param {(snapshot: Snapshot) => void} handlers.snapshot
  * @param {(history: History) => void} handlers.history
  * @param {(second: Second) => void} handlers.second
@@ -29,13 +29,18 @@ export function follow(handlers) {
   let again
 
   function open() {
+    let reached = false
     source = new EventSource('concurrency/stream?detail=true')
+    source.onopen = () => {
+      reached = true
+    }
     source.onmessage = ({ data }) => handlers.snapshot(JSON.parse(data))
     for (const name of /** @type {const} */ (['history', 'second', 'requests'])) {
       source.addEventListener(name, ({ data }) => handlers[name](JSON.parse(data)))
     }
     source.onerror = () => {
-      handlers.lost()
+      handlers.lost(reached)
+      reached = false
       if (source?.readyState === EventSource.CLOSED) again = setTimeout(open, RETRY)
     }
   }

@@ -73,9 +73,10 @@ export function cutRequests() {
  * @param {readonly { method: string, route: string, active: number }[]} routes
  */
 export function showActive(routes) {
-  for (const { method, route, active } of routes) {
-    const view = views.get(`${method} ${route}`)
-    if (view !== undefined) write(view.now, active === 0 ? '' : `${count(active)} active`)
+  const actives = new Map(routes.map(({ method, route, active }) => [`${method} ${route}`, active]))
+  for (const [route, { now }] of views) {
+    const active = actives.get(route) ?? 0
+    write(now, active === 0 ? '' : `${count(active)} active`)
   }
 }
 
@@ -155,18 +156,20 @@ function drawLane({ lane, canvas }, right) {
   for (const bar of lane.bars) {
     if (bar.start > right) continue
     const top = 4 + bar.row * pitch
+    // Pale: how it ended was not told.
+    pen.globalAlpha = bar.end <= right && bar.outcome === undefined ? 0.4 : 1
     const [from, to] = [x(bar.start), x(bar.end)]
     const admitted = bar.waiting ? to : x(bar.start + bar.wait)
     pen.fillStyle = colours.wait
     if (bar.waiting || bar.wait > 0) pen.fillRect(from, top, admitted - from, thickness)
     if (bar.waiting) continue
-    const { outcome = 'aborted', end } = bar
+    const { outcome, end } = bar
     const isOver = end <= right
     pen.fillStyle = colours.run
     if (!isOver || outcome !== 'rejected') {
       pen.fillRect(admitted, top, Math.max(to - admitted, 2), thickness)
     }
-    if (!isOver || outcome === 'answered') continue
+    if (!isOver || outcome === undefined || outcome === 'answered') continue
     pen.fillStyle = outcome === 'rejected' ? colours.shed : colours.gone
     pen.fillRect(Math.max(to - 1.5, 0), top - 1.5, 3, thickness + 3)
   }

@@ -196,8 +196,9 @@ function barOf({ method, route, startTime, waitMs }: RequestInProgress | Request
   return { route: `${method} ${route}`, start: epoch(startTime), wait: round(waitMs) }
 }
 
+/** To the microsecond: it identifies a request. */
 function epoch(time: number): number {
-  return round(performance.timeOrigin + time)
+  return Math.round((performance.timeOrigin + time) * 1000) / 1000
 }
 
 function round(milliseconds: number): number {

@@ -48,6 +48,21 @@ await describePage('the dashboard', (stage) => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
   })
 
+  test('a language that Intl refuses is no obstacle to its charts', async () => {
+    const page = await stage.open()
+    await page.addInitScript(() => {
+      Object.defineProperty(Navigator.prototype, 'language', {
+        get: () => 'en-US@posix',
+        configurable: true,
+      })
+    })
+    await page.reload()
+    await untilState(page, 'Live')
+    const limited = page.locator('#limiter-charts figure', { hasText: 'GET /limited' })
+    await limited.locator('canvas').waitFor()
+    expect(await limited.locator('.legend').textContent()).toMatch(/^in flight \dqueued \dlimit 2$/)
+  })
+
   test('all of it takes less than 100 KB on the wire', async () => {
     const context = await stage.browser.newContext({ locale: 'en-US' })
     const page = await context.newPage()

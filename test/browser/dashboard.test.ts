@@ -128,6 +128,65 @@ await describePage('the dashboard', (stage) => {
     }
   })
 
+  test('as long as it drains it is said to, and what it finishes goes on as the same bars', async () => {
+    const server = await startServer({ TIME_SCALE: '0.8' })
+    const shared = stage.server
+    stage.server = server
+    try {
+      const page = await stage.open()
+      await fire(page, '/slow')
+      await page.getByRole('img', { name: /^GET \/slow: 5 .* 5 in progress/ }).waitFor()
+      // The stream ends at once, and is asked for again after two seconds.
+      const streams = () =>
+        page.evaluate(
+          () =>
+            performance.getEntriesByType('resource').filter(({ name }) => /stream/.test(name))
+              .length,
+        )
+      server.child.kill('SIGTERM')
+      await expect.poll(streams, { timeout: 4000 }).toBe(2)
+      expect(await page.locator('#state').textContent()).toMatch(/^Draining/)
+      await page.getByRole('img', { name: /^GET \/slow: 5 .* at most 5 at once/ }).waitFor()
+      await untilFired(page, '5 answered')
+      await untilState(page, 'Drained, waiting for it to come back')
+      expect(await server.exit).toBe(0)
+      stage.problems = stage.problems.filter(
+        (text) => !/net::ERR|Failed to load resource/.test(text),
+      )
+    } finally {
+      server.child.kill('SIGKILL')
+      await server.exit
+      stage.server = shared
+    }
+  })
+
+  test('a server that dies leaves nothing active behind', async () => {
+    const shared = stage.server
+    const first = await startServer()
+    stage.server = first
+    try {
+      const page = await stage.open()
+      await fire(page, '/slow')
+      const active = page.locator('#lanes small')
+      await expect.poll(() => active.allTextContents()).toEqual(['5 active'])
+      first.child.kill('SIGKILL')
+      await untilState(page, 'Connection lost, trying again')
+      await untilFired(page, '5 failed')
+      stage.server = await startServer({ PORT: String(first.port) })
+      await untilState(page, 'Live')
+      await expect.poll(() => active.allTextContents()).toEqual([''])
+      stage.problems = stage.problems.filter(
+        (text) => !/net::ERR|Failed to load resource/.test(text),
+      )
+    } finally {
+      for (const { child, exit } of new Set([first, stage.server])) {
+        child.kill('SIGKILL')
+        await exit
+      }
+      stage.server = shared
+    }
+  })
+
   test('while nobody looks at it the server records nothing for it', async () => {
     const page = await stage.open()
     const watching = async () => {
@@ -193,8 +252,8 @@ async function chartedOf(page: Page): Promise<string> {
     const pen = canvas.getContext('2d') as CanvasRenderingContext2D
     const { data, width, height } = pen.getImageData(0, 0, canvas.width, canvas.height)
     const isBlue = (at: number) => (data[at + 2] ?? 0) - (data[at] ?? 0) > 60
-    // Above the axis and its labels.
-    const rows = Array.from({ length: height - 23 }, (_, y) => y)
+    // The axis with it, where the line of a loop at rest lies, but not its labels.
+    const rows = Array.from({ length: height - 20 }, (_, y) => y)
     return Array.from({ length: width }, (_, x) =>
       x > 40 && rows.some((y) => isBlue(4 * (y * width + x))) ? 'x' : ' ',
     ).join('')

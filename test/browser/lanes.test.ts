@@ -49,11 +49,49 @@ test('one that is no longer told of ends there, without an outcome', () => {
   expect(lane.bars[1]).toMatchObject({ end: 9, outcome: undefined })
 })
 
-test('what finds no row is counted, and found none again later', () => {
+test('one that was cut goes on as the same bar when it is told of again', () => {
+  const lane = new Lane()
+  lane.update([running(0), running(1, 4, true)], [], 5)
+  lane.cut(6)
+  lane.update([running(0), running(1, 7)], [ended(2, 1)], 10)
+  expect(lane.bars).toMatchObject([
+    { row: 0, start: 0, end: Number.POSITIVE_INFINITY },
+    { row: 1, start: 1, wait: 7, waiting: false, end: Number.POSITIVE_INFINITY },
+    { row: 2, start: 2, end: 3 },
+  ])
+  lane.update([running(0)], [ended(1, 4, 7)], 13)
+  expect(lane.bars[1]).toMatchObject({ end: 12, outcome: 'answered' })
+})
+
+test('one that was cut and is not told of again ended when it was cut', () => {
+  const lane = new Lane()
+  lane.update([running(0), running(1)], [], 5)
+  lane.cut(6)
+  lane.update([running(1)], [], 10)
+  lane.update([], [], 12)
+  expect(lane.bars).toMatchObject([
+    { start: 0, end: 6, outcome: undefined },
+    { start: 1, end: 12, outcome: undefined },
+  ])
+})
+
+test('one that was cut and forgotten is drawn anew', () => {
+  const lane = new Lane()
+  lane.update([running(0)], [], 5)
+  lane.cut(6)
+  lane.prune(20)
+  lane.update([running(0)], [], 25)
+  expect(lane.bars).toMatchObject([{ start: 0, end: Number.POSITIVE_INFINITY }])
+})
+
+test('what found no row is counted once, when it has ended', () => {
   const lane = new Lane()
   const many = Array.from({ length: MOST_ROWS + 3 }, (_, start) => running(start))
-  expect(lane.update(many, [], 50)).toBe(3)
+  expect(lane.update(many, [], 50)).toBe(0)
+  expect(lane.update(many, [], 60)).toBe(0)
   expect(lane.height).toBe(MOST_ROWS)
+  const [gone = running(0)] = many.splice(-1)
+  expect(lane.update(many, [ended(gone.start, 65)], 70)).toBe(1)
 })
 
 test('what ended long ago is forgotten, what goes on is not', () => {

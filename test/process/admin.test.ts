@@ -56,6 +56,9 @@ describe('the public port', () => {
       '/concurrency/stream',
       '/dashboard',
       '/dashboard/main.js',
+      // Longer than a router's parameters usually are.
+      `/dashboard/${'x'.repeat(300)}`,
+      `/concurrency/limiters/${'x'.repeat(300)}`,
     ]) {
       for (const method of ['GET', 'PUT', 'HEAD'] as const) {
         const headers = {

@@ -14,7 +14,14 @@ afterEach(async () => {
   await app.close()
 })
 
-const FILES = ['main.js', 'style.css', 'icon.svg', 'uplot/uPlot.iife.min.js', 'uplot/uPlot.min.css']
+const FILES = [
+  'main.js',
+  'language.js',
+  'style.css',
+  'icon.svg',
+  'uplot/uPlot.iife.min.js',
+  'uplot/uPlot.min.css',
+]
 
 test.each(['/dashboard', ...FILES.map((file) => `/dashboard/${file}`)])(
   '%s allows no script, style or request but its own',
@@ -75,6 +82,11 @@ test.each(['/dashboard/..%2fdata.txt', '/dashboard/uplot/..%2f..%2fpackage.json'
     expect(response.body).not.toMatch(/GET \/file|uplot/)
   },
 )
+
+test('with a slash behind it leads to where its links hold, behind any prefix', async () => {
+  const { statusCode, headers } = await app.inject('/dashboard/')
+  expect([statusCode, headers.location]).toEqual([302, '../dashboard'])
+})
 
 test('its buttons fire at what there is', async () => {
   const { body } = await app.inject('/dashboard/endpoints.js')

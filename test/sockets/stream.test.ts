@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import streamRoutes, { type StreamOptions } from '../../routes/stream.js'
 import { buildApp, createApp } from '../../src/app.js'
 import sluice, { type Snapshot } from '../../src/index.js'
@@ -12,6 +12,7 @@ import { get, listen, open, send, until, type Wire } from '../support/wire.js'
 const apps: FastifyInstance[] = []
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const app of apps.splice(0)) {
     await app.concurrency.drain({ timeout: 0 })
     await app.close()
@@ -206,6 +207,32 @@ describe('the requests that it tells of', () => {
     )
     const [waited] = ended.filter(({ wait }) => wait > 50)
     expect((waited?.run ?? 0) < (waited?.wait ?? 0)).toBe(true)
+    wire.socket.destroy()
+  })
+
+  test('two that come within a few microseconds are two', async () => {
+    const { app } = await build()
+    const gate = deferred<void>()
+    app.get('/held', { config: { concurrency: false } }, async () => gate.promise)
+    const wire = await watch(app, '?detail=true')
+    await wire.received('event: requests')
+    let now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 0.0005
+      return now
+    })
+    const answers = Array.from({ length: 15 }, () => app.inject('/held').then())
+    const told = () => named<Requests>(wire, 'requests')
+    await until(() => told().some(({ running }) => running.length === 15))
+    expect(
+      new Set(
+        told()
+          .at(-1)
+          ?.running.map(({ start }) => start),
+      ).size,
+    ).toBe(15)
+    gate.resolve()
+    await Promise.all(answers)
     wire.socket.destroy()
   })
 
