@@ -1,7 +1,7 @@
 /**
- * One line a request, at its end, in place of Fastify's two. Rejections get a line a second for each
- * reason, with a count of those left out: what is shed must not cost what an answer costs, least of
- * all in an overload. Routes whose `logLevel` is above info have none, as from Fastify. Where the
+ * One line a request, at its end, in place of Fastify's two. What is not answered gets a line a second
+ * for each reason, with a count of those left out: who is shed, or gives up, must not cost what an
+ * answer costs, least of all in an overload. Routes whose `logLevel` is above info have none, as from Fastify. Where the
  * logger's own is, nothing is observed, and nothing is paid.
  */
 import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
@@ -9,7 +9,7 @@ import { type Logger, levels } from 'pino'
 import type { RequestSpan } from './index.js'
 
 /** Milliseconds. */
-const REJECTIONS_EVERY = 1000
+const UNANSWERED_EVERY = 1000
 const INFO = Number(levels.values.info)
 
 /** To be called before the routes are registered that it is to log. */
@@ -20,22 +20,23 @@ export function logRequests(app: FastifyInstance): void {
   app.addHook('onRoute', ({ url, logLevel }) => {
     if (logLevel && !(Number(levels.values[logLevel]) <= INFO)) quiet.add(url)
   })
-  const rejections = new Map<RequestSpan['reason'], Rejections>()
+  const unanswered = new Map<string, Unanswered>()
   app.concurrency.observe((span) => {
     if (quiet.has(span.route)) return
-    if (span.outcome !== 'rejected') {
-      log.info(describe(span), `${span.method} ${span.route} ${span.status ?? span.outcome}`)
+    if (span.outcome === 'answered') {
+      log.info(describe(span), `${span.method} ${span.route} ${span.status}`)
       return
     }
-    let ofReason = rejections.get(span.reason)
+    const why = whyOf(span)
+    let ofReason = unanswered.get(why)
     if (ofReason === undefined) {
-      ofReason = new Rejections(log)
-      rejections.set(span.reason, ofReason)
+      ofReason = new Unanswered(log)
+      unanswered.set(why, ofReason)
     }
     ofReason.add(span)
   })
   app.addHook('onClose', async () => {
-    for (const ofReason of rejections.values()) ofReason.end()
+    for (const ofReason of unanswered.values()) ofReason.end()
   })
 }
 
@@ -56,7 +57,7 @@ export class ErrorsOnly extends LogController {
 }
 
 /** Those of one reason: the first is logged at once, the others are counted until the second is over. */
-class Rejections {
+class Unanswered {
   readonly #log: FastifyBaseLogger
   #last: RequestSpan | undefined
   #leftOut = 0
@@ -69,7 +70,7 @@ class Rejections {
   add(span: RequestSpan): void {
     if (this.#timer === undefined) {
       this.#write(span, 0)
-      this.#timer = setInterval(() => this.#turn(), REJECTIONS_EVERY).unref()
+      this.#timer = setInterval(() => this.#turn(), UNANSWERED_EVERY).unref()
     } else {
       if (this.#last !== undefined) this.#leftOut++
       this.#last = span
@@ -92,13 +93,14 @@ class Rejections {
   }
 
   #write(span: RequestSpan, leftOut: number): void {
-    const { method, route, reason } = span
+    const { method, route } = span
     const others = leftOut > 0 ? `, and ${leftOut} others` : ''
-    this.#log.info(
-      { ...describe(span), leftOut },
-      `${method} ${route} rejected: ${reason}${others}`,
-    )
+    this.#log.info({ ...describe(span), leftOut }, `${method} ${route} ${whyOf(span)}${others}`)
   }
+}
+
+function whyOf({ outcome, reason }: RequestSpan): string {
+  return outcome === 'rejected' ? `rejected: ${reason}` : outcome
 }
 
 function describe({ id, method, route, status, outcome, reason, waitMs, runMs }: RequestSpan) {

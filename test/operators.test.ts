@@ -14,14 +14,15 @@ interface Panel {
   title: string
   description?: string
   gridPos: { x: number; y: number; w: number; h: number }
-  targets?: { expr: string; legendFormat: string }[]
+  datasource?: unknown
+  targets?: { refId: string; expr: string; legendFormat: string; datasource: unknown }[]
 }
 
 const root = resolve(import.meta.dirname, '..')
 const alerts = readFileSync(join(root, 'public/operators/alerts.yml'), 'utf8')
 const dashboard = JSON.parse(readFileSync(join(root, 'public/operators/grafana.json'), 'utf8')) as {
   panels: Panel[]
-  templating: { list: { name: string; query: unknown }[] }
+  templating: { list: { name: string; type: string; datasource?: unknown; query: unknown }[] }
 }
 const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
 
@@ -121,6 +122,21 @@ describe('the Grafana dashboard', () => {
       for (const selector of selectors) {
         expect(selector).toContain('job=~"$job",instance=~"$instance"')
       }
+    }
+  })
+
+  test('asks the data source that was picked for everything', () => {
+    const picked = { type: 'prometheus', uid: expect.stringMatching(/^\$\{datasource\}$/) }
+    const [, ...queried] = dashboard.templating.list
+    for (const { name, datasource } of queried) expect([name, datasource]).toEqual([name, picked])
+    for (const { title, datasource, targets = [] } of panels) {
+      expect([title, datasource]).toEqual([title, picked])
+      expect([title, targets.map((target) => target.datasource)]).toEqual([
+        title,
+        targets.map(() => picked),
+      ])
+      expect(targets.length).toBeGreaterThan(0)
+      expect(new Set(targets.map(({ refId }) => refId)).size).toBe(targets.length)
     }
   })
 

@@ -112,6 +112,29 @@ test('below info nothing is logged, and nothing observes', async () => {
   expect(now.active.isObserved).toBe(true)
 })
 
+test('a flood of clients that leave is a line a second, and the lines count them all', async () => {
+  app = createApp(logger('info'))
+  await app.register(sluice)
+  logRequests(app)
+  const gate = deferred()
+  app.get('/held', { config: { concurrency: 1 } }, () => gate.promise)
+  const port = await listen(app)
+  const active = () => app.concurrency.snapshot().requests.active
+  const wires = await Promise.all(Array.from({ length: 40 }, () => send(port, get('/held'))))
+  await until(() => active() === 40)
+  log.length = 0
+  for (const { socket } of wires) socket.destroy()
+  await until(() => active() === 0)
+  const lines = () => log.filter(({ outcome }) => outcome === 'aborted')
+  expect(lines()).toHaveLength(1)
+  gate.resolve()
+  await app.close()
+  expect(lines().map(({ leftOut, msg }) => [leftOut, msg])).toEqual([
+    [0, 'GET /held aborted'],
+    [38, 'GET /held aborted, and 38 others'],
+  ])
+})
+
 test('a flood of rejections is a line a second for each reason, and the lines count them all', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   app = createApp(logger('info'))
