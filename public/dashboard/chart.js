@@ -50,7 +50,9 @@ export class Chart {
     }
     this.#frame = make('div', 'plot')
     this.#frame.setAttribute('role', 'img')
-    const head = make('figcaption', '', make('span', 'name', title), this.#at)
+    const name = make('span', 'name', title)
+    name.title = title
+    const head = make('figcaption', '', name, this.#at)
     parent.append(make('figure', '', head, legend, this.#frame))
     this.#plot = new uPlot(this.#options(lines, top), this.#data, this.#frame)
     onColours(() => this.#plot.redraw(false))

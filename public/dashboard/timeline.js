@@ -46,7 +46,7 @@ export function showRequests({ time: now, running, ended }) {
   connected = true
   ahead = Math.max(now - Date.now(), ahead - 1)
   for (const { route } of [...running, ...ended]) if (!views.has(route)) addView(route)
-  let homeless = 0
+  let homeless = ended.filter(({ route }) => !views.has(route)).length
   for (const [route, { lane }] of views) {
     const of = (/** @type {{ route: string }} */ bar) => bar.route === route
     homeless += lane.update(running.filter(of), ended.filter(of), now)

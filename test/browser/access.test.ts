@@ -1,6 +1,12 @@
 /** Who can use the dashboard: by sight or by ear, by mouse or keyboard, on a phone, on a slow line. */
+import type { AddressInfo } from 'node:net'
 import axe from 'axe-core'
+import { fastify } from 'fastify'
 import { expect, test } from 'vitest'
+import dashboard from '../../routes/dashboard.js'
+import streamRoutes from '../../routes/stream.js'
+import { PUBLIC_FOLDER } from '../../src/app.js'
+import sluice from '../../src/index.js'
 import { describePage, fire, untilFired, untilState } from './page.js'
 
 await describePage('the dashboard', (stage) => {
@@ -47,6 +53,40 @@ await describePage('the dashboard', (stage) => {
     await untilFired(page, '1 answered')
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
   })
+
+  test.each([390, 1280])(
+    'a name is text, and takes no more room than there is: %d',
+    async (width) => {
+      const app = fastify()
+      await app.register(sluice)
+      await app.register(streamRoutes)
+      await app.register(dashboard, { folder: PUBLIC_FOLDER })
+      const names = ['/<img src=x onerror=alert(1)>', `/${'long'.repeat(80)}`]
+      for (const name of names) {
+        app.get(name, { config: { concurrency: 1 } }, async () => 'ok')
+      }
+      await app.listen({ host: '127.0.0.1', port: 0 })
+      const { port } = app.server.address() as AddressInfo
+      const shared = stage.server
+      stage.server = { ...shared, port }
+      try {
+        const page = await stage.open({ viewport: { width, height: 800 } })
+        for (const url of names) await app.inject({ url: encodeURI(url) })
+        const [, label] = names as [string, string]
+        await page.locator('#lanes .label', { hasText: label }).waitFor()
+        await page.locator('#limiters tbody th', { hasText: label }).waitFor()
+        expect(await page.locator('figure .name').allTextContents()).toEqual(
+          expect.arrayContaining(names.map((name) => `GET ${name}`)),
+        )
+        expect(await page.locator('img').count()).toBe(0)
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
+      } finally {
+        stage.server = shared
+        await app.concurrency.drain({ timeout: 0 })
+        await app.close()
+      }
+    },
+  )
 
   test('a language that Intl refuses is no obstacle to its charts', async () => {
     const page = await stage.open()
