@@ -1,7 +1,7 @@
 /** One chart of the last five minutes: uPlot with the page's looks, and a legend that is text. */
 import { colours, onColours } from './colours.js'
 import { make, onSeen, write } from './dom.js'
-import { time } from './format.js'
+import { count, time } from './format.js'
 
 /**
  * @typedef {object} Line
@@ -17,6 +17,8 @@ import { time } from './format.js'
 
 const SECONDS = 300
 const HEIGHT = 130
+/** Between two marks of an axis of whole numbers. */
+const WHOLE = [1, 10, 100, 1000, 10_000, 100_000, 1e6].flatMap((ten) => [ten, 2 * ten, 5 * ten])
 
 export class Chart {
   #plot
@@ -103,6 +105,7 @@ export class Chart {
    */
   #options(lines, top) {
     const steps = uPlot.paths.stepped?.({ align: 1 })
+    const isWhole = lines.every(({ show }) => show === count)
     const axis = {
       stroke: () => colours.soft,
       font: '11px system-ui, sans-serif',
@@ -128,7 +131,14 @@ export class Chart {
             [300, 240, 180, 120, 60, 0].map((ago) => (scales.x?.max ?? 0) - ago),
           values: () => ['', '4 min', '3 min', '2 min', '1 min', 'now'],
         },
-        { ...axis, size: 38, gap: 4, space: 28, values: (_plot, splits) => splits.map(shorten) },
+        {
+          ...axis,
+          size: 38,
+          gap: 4,
+          space: 28,
+          values: (_plot, splits) => splits.map(shorten),
+          ...(isWhole ? { incrs: WHOLE } : {}),
+        },
       ],
       series: [
         {},
