@@ -2,24 +2,25 @@
  * Draws the last thirty seconds of requests, a lane a route. What it shows lies a third of a second
  * back, so that the server has told of it by then: nothing has to be corrected once it is drawn.
  */
-import { colours, onColours } from './colours.js'
+import { onColours } from './colours.js'
 import { fill, find, make, onSeen, write } from './dom.js'
 import { count, milliseconds, time, words } from './format.js'
+import { drawLane, rowAt, WINDOW } from './lane-canvas.js'
 import { Lane, MOST_ROWS } from './lanes.js'
 
 /**
  * @typedef {import('./stream.js').Requests} Requests
  * @typedef {import('./lanes.js').Drawn} Drawn
- * @typedef {{ route: string, lane: Lane, canvas: HTMLCanvasElement, label: HTMLElement, now: HTMLElement, blank: boolean, isSeen: boolean, unsee: () => void }} View
+ * @typedef {import('./lane-canvas.js').Drawing} Drawing
+ * @typedef {Drawing & { route: string, label: HTMLElement, now: HTMLElement, blank: boolean, isSeen: boolean, unsee: () => void }} View
  */
 
-const WINDOW = 30_000
 const BEHIND = 350
 /**
  * Milliseconds between two drawings, each as dear as all the rest of the page; in a browser that is
  * to move little, longer.
  */
-const FRAME = matchMedia('(prefers-reduced-motion: reduce)').matches ? 1000 : 200
+const FRAME = matchMedia('(prefers-reduced-motion: reduce)').matches ? 1000 : 250
 const MOST_LANES = 16
 const TABLE_ROWS = 20
 
@@ -37,6 +38,8 @@ let untold = []
 /** How far the server's clock is ahead of this one's; the fastest message knows best. */
 let ahead = Number.NEGATIVE_INFINITY
 let connected = false
+/** The server has told of all until then. */
+let toldTo = Number.NEGATIVE_INFINITY
 
 /** The moment at the right edge, in the server's time. */
 const edge = () => Date.now() + ahead - BEHIND
@@ -44,6 +47,7 @@ const edge = () => Date.now() + ahead - BEHIND
 /** @param {Requests} requests */
 export function showRequests({ time: now, running, ended }) {
   connected = true
+  toldTo = now
   ahead = Math.max(now - Date.now(), ahead - 1)
   for (const { route } of [...running, ...ended]) if (!views.has(route)) addView(route)
   let homeless = ended.filter(({ route }) => !views.has(route)).length
@@ -66,6 +70,7 @@ export function cutRequests() {
   if (connected) for (const { lane } of views.values()) lane.cut(Date.now() + ahead)
   connected = false
   ahead = Number.NEGATIVE_INFINITY
+  toldTo = Number.NEGATIVE_INFINITY
 }
 
 /**
@@ -99,10 +104,20 @@ function addView(route) {
   })
   const unsee = onSeen(canvas, (isSeen) => {
     view.isSeen = isSeen
-    if (isSeen && connected) drawLane(view, edge())
+    if (isSeen && connected) drawLane(view, edge(), toldTo)
   })
   /** @type {View} */
-  const view = { route, lane: new Lane(), canvas, label, now, blank: false, isSeen: true, unsee }
+  const view = {
+    route,
+    lane: new Lane(),
+    canvas,
+    label,
+    now,
+    blank: false,
+    drawn: undefined,
+    isSeen: true,
+    unsee,
+  }
   views.set(route, view)
   list.append(make('li', '', label, canvas))
 }
@@ -113,66 +128,12 @@ function draw() {
   for (const view of views.values()) {
     view.lane.prune(right - WINDOW)
     if (!view.isSeen) continue
-    if (view.lane.bars.length > 0 || !view.blank) drawLane(view, right)
+    if (view.lane.bars.length > 0 || !view.blank) drawLane(view, right, toldTo)
     view.blank = view.lane.bars.length === 0
   }
   const idle = [...views.values()].every(({ lane }) => lane.bars.length === 0)
   empty.hidden = !idle
   scale.hidden = views.size === 0
-}
-
-/** Pixels from the top of one row to the next, and of its bar. @param {number} rows */
-function sizesOf(rows) {
-  if (rows <= 6) return { pitch: 14, bar: 11 }
-  return rows <= 10 ? { pitch: 11, bar: 9 } : { pitch: 8, bar: 6 }
-}
-
-/**
- * @param {View} view
- * @param {number} right
- */
-function drawLane({ lane, canvas }, right) {
-  const rows = Math.max(lane.height, 2)
-  const { pitch, bar: thickness } = sizesOf(rows)
-  const width = canvas.clientWidth
-  const height = rows * pitch + 6
-  const scale = devicePixelRatio
-  if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
-    canvas.style.height = `${height}px`
-    canvas.width = Math.round(width * scale)
-    canvas.height = Math.round(height * scale)
-  }
-  const pen = canvas.getContext('2d')
-  if (pen === null) return
-  pen.setTransform(scale, 0, 0, scale, 0, 0)
-  pen.clearRect(0, 0, width, height)
-  pen.fillStyle = colours.rule
-  for (const third of [0, 1, 2, 3])
-    pen.fillRect(Math.min((third * width) / 3, width - 1), 0, 1, height)
-  const left = right - WINDOW
-  // Whole pixels: edges are sharp, and what ends meets what begins.
-  const x = (/** @type {number} */ at) =>
-    Math.round(((Math.min(at, right) - left) / WINDOW) * width * scale) / scale
-  for (const bar of lane.bars) {
-    if (bar.start > right) continue
-    const top = 4 + bar.row * pitch
-    // Pale: how it ended was not told.
-    pen.globalAlpha = bar.end <= right && bar.outcome === undefined ? 0.4 : 1
-    const [from, to] = [x(bar.start), x(bar.end)]
-    const admitted = bar.waiting ? to : x(bar.start + bar.wait)
-    pen.fillStyle = colours.wait
-    if (bar.waiting || bar.wait > 0) pen.fillRect(from, top, admitted - from, thickness)
-    if (bar.waiting) continue
-    const { outcome, end } = bar
-    const isOver = end <= right
-    pen.fillStyle = colours.run
-    if (!isOver || outcome !== 'rejected') {
-      pen.fillRect(admitted, top, Math.max(to - admitted, 2), thickness)
-    }
-    if (!isOver || outcome === undefined || outcome === 'answered') continue
-    pen.fillStyle = outcome === 'rejected' ? colours.shed : colours.gone
-    pen.fillRect(Math.max(to - 1.5, 0), top - 1.5, 3, thickness + 3)
-  }
 }
 
 /**
@@ -183,11 +144,9 @@ function drawLane({ lane, canvas }, right) {
 function describe({ route, lane, canvas }, x, y) {
   const perPixel = WINDOW / canvas.clientWidth
   const at = edge() - WINDOW + x * perPixel
-  const { pitch } = sizesOf(Math.max(lane.height, 2))
   const near = 3 * perPixel
   const bar = lane.bars.findLast(
-    ({ row, start, end }) =>
-      row === Math.floor((y - 3) / pitch) && start <= at + near && end >= at - near,
+    ({ row, start, end }) => row === rowAt(lane, y) && start <= at + near && end >= at - near,
   )
   if (bar === undefined) return ''
   const { start, wait, waiting, end, outcome, status } = bar
@@ -230,12 +189,15 @@ function showTable() {
   )
 }
 
-onColours(() => {
-  for (const view of views.values()) view.blank = false
-})
-addEventListener('resize', () => {
-  for (const view of views.values()) view.blank = false
-})
+function drawAnew() {
+  for (const view of views.values()) {
+    view.blank = false
+    view.drawn = undefined
+  }
+}
+
+onColours(drawAnew)
+addEventListener('resize', drawAnew)
 last.addEventListener('toggle', showTable)
 setInterval(draw, FRAME)
 setInterval(tell, 1000)
