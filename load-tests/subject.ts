@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Question, Usage } from './subjects/main.js'
 
-const MAIN = fileURLToPath(new URL('../dist/load/load-tests/subjects/main.js', import.meta.url))
+const BUILT = new URL('../dist/load/load-tests/', import.meta.url)
+const FIRST = new URL('tick-object.js', BUILT).href
+const MAIN = fileURLToPath(new URL('subjects/main.js', BUILT))
 const READY_WITHIN = 10_000
 /** Of a second: what Linux counts processor time in, whatever the kernel's own tick is. */
 const TICKS = 100
@@ -31,7 +33,7 @@ export class Subject {
   /** One of subjects/menu.ts, on a free port. */
   static async start(name: string, { core, signal }: Place, limit?: number): Promise<Subject> {
     const own = limit === undefined ? [name] : [name, String(limit)]
-    const args = ['--expose-gc', MAIN, ...own]
+    const args = ['--import', FIRST, MAIN, ...own]
     const child = launch(process.execPath, args, core, ['ignore', 'inherit', 'inherit', 'ipc'])
     try {
       const port = (await answerOf(child, signal)) as number

@@ -13,6 +13,7 @@ import type { Entry } from './menu.js'
 import type { Round } from './worker.js'
 
 const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
+const FIRST = new URL('../tick-object.js', import.meta.url).href
 
 export interface Effort {
   readonly generations: number
@@ -71,7 +72,7 @@ async function runGeneration(
   { rounds, milliseconds, warmUp, operations }: Effort,
 ): Promise<number[][]> {
   const workers = labels.map((label) =>
-    fork(WORKER, [String(module), benchmark.name, label], { execArgv: ['--expose-gc'] }),
+    fork(WORKER, [String(module), benchmark.name, label], { execArgv: ['--import', FIRST] }),
   )
   try {
     await Promise.all(workers.map((worker) => answerOf(worker)))

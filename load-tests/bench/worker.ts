@@ -4,6 +4,7 @@
  *
  * Arguments: module, benchmark, contender. In: `{ milliseconds, operations }`; out: a figure.
  */
+import { collectAll } from '../collect.js'
 import type { Contender } from './benchmark.js'
 import { loadBenchmark } from './menu.js'
 
@@ -56,9 +57,7 @@ async function measureBytes({ operations }: Round): Promise<number> {
   return (usedHeap() - before) / each
 }
 
-/** The first collection may leave weak references for the second. */
 function usedHeap(): number {
-  globalThis.gc?.()
-  globalThis.gc?.()
+  collectAll()
   return process.memoryUsage().heapUsed
 }

@@ -16,7 +16,7 @@ const BARE = 'bare Fastify'
 const REFUSAL = "bare Fastify's refusal"
 const HYPER = { file: 'slowfast', port: 7070 }
 
-const full = { generations: 7, rounds: 6, seconds: 0.6, warmUp: 40_000, connections: 50 }
+const full = { generations: 12, rounds: 4, seconds: 0.6, warmUp: 40_000, connections: 50 }
 const short = { generations: 1, rounds: 1, seconds: 0.1, warmUp: 500, connections: 10 }
 
 const versus: Scenario = {

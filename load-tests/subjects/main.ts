@@ -4,9 +4,9 @@
  *
  * Arguments: the subject's name, and for some a limit.
  */
-import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { collectAll } from '../collect.js'
 import { subjects } from './menu.js'
 
 export interface Usage {
@@ -20,12 +20,10 @@ export interface Usage {
 
 export type Question = 'usage' | 'live memory'
 
-const kept: object[] = []
 const [name = '', limit] = process.argv.slice(2)
 const subject = subjects[name]
 if (subject === undefined) throw new Error(`no subject ${name}`)
 const server = await subject(limit === undefined ? undefined : Number(limit))
-keepTickObject()
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 
@@ -40,26 +38,3 @@ process.on('message', (question: Question) => {
 })
 process.on('disconnect', () => process.exit())
 process.send?.((server.address() as AddressInfo).port)
-
-/**
- * `process.nextTick` makes an object each time. When a collection finds none of them alive, V8
- * forgets their shape; after a few such collections it takes every shape, and a request costs a fifth
- * more for as long as the process lives. Whether that happens is chance, and one that is kept alive
- * rules it out, for every subject alike.
- */
-function keepTickObject(): void {
-  const hook = createHook({
-    init: (_id, type, _trigger, resource) => {
-      if (type === 'TickObject') kept.push(resource)
-    },
-  })
-  hook.enable()
-  process.nextTick(() => {})
-  hook.disable()
-}
-
-/** The first collection may leave weak references for the second. */
-function collectAll(): void {
-  globalThis.gc?.()
-  globalThis.gc?.()
-}

@@ -6,6 +6,7 @@ import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
 import { answerReady, bodyRead, watchHandler } from './handler.js'
 import { createLimiter, readRouteConcurrency, refuse, type Settings } from './options.js'
+import { contextKeyOf, contextOf } from './route-context.js'
 import type { PriorityFunction, RouteConcurrencyOptions } from './types.js'
 
 /** In the route's config, which Fastify keeps as one object from start to end. */
@@ -74,6 +75,7 @@ export class Routes {
   readonly #gets = new Map<string, { given: unknown; own: Limiter | undefined }>()
   /** Routes that were declared before the plugin, by their pattern. */
   readonly #early = new Map<string, Route>()
+  #contextKey: symbol | undefined
 
   constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
@@ -83,6 +85,13 @@ export class Routes {
 
   /** @throws SLUICE_OPTIONS for a route that asks for a limit but came before the plugin. */
   of(request: FastifyRequest): Route {
+    this.#contextKey ??= contextKeyOf(request)
+    const known = contextOf(request, this.#contextKey)?.config as RouteConfig | undefined
+    return known?.[kRoute] ?? this.#search(request)
+  }
+
+  /** Where `of` did not find it: no route matched, or it came before the plugin. */
+  #search(request: FastifyRequest): Route {
     const { config, url } = request.routeOptions
     const route = (config as RouteConfig)[kRoute]
     if (route !== undefined) return route
