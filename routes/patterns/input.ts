@@ -15,6 +15,7 @@ import {
 
 /** Characters of a wrong value that its message repeats. */
 const LONGEST_SHOWN = 100
+const DECIMAL = /^-?\d+(\.\d+)?$/
 
 export type Input<Parameters extends TProperties> = Static<TObject<Parameters>>
 
@@ -76,18 +77,42 @@ export function oneOf<Choice extends string>(initial: Choice, choices: readonly 
   )
 }
 
+/**
+ * What Ajv would turn into its type: text like 0x10, 1e3, a blank or Infinity (for which it then knows
+ * no maximum) into a number, and any number of a body into text.
+ */
+export function misreadIn(given: unknown, schema: TObject): string | undefined {
+  if (typeof given !== 'object' || given === null) return undefined
+  const misread = Object.keys(schema.properties).find((name) => {
+    const { type, items } = schema.properties[name] as { type?: string; items?: { type?: string } }
+    const value = (given as Record<string, unknown>)[name]
+    if (value === undefined) return false
+    return [value].flat().some((one) => !isWritten(one, items?.type ?? type))
+  })
+  return misread === undefined ? undefined : mismatch(misread, schema, given)
+}
+
+function isWritten(value: unknown, type: string | undefined): boolean {
+  const isNumber = type === 'integer' || type === 'number'
+  return typeof value === 'string' && (!isNumber || DECIMAL.test(value))
+}
+
 /** What is wrong, by name, with what it got and what it takes. */
 export function problemOf(
   { instancePath, keyword, params }: FastifySchemaValidationError,
-  { properties }: TObject,
+  schema: TObject,
   given: unknown,
 ): string {
-  const known = Object.keys(properties).join(', ') || 'nothing'
+  const known = Object.keys(schema.properties).join(', ') || 'nothing'
   if (keyword === 'additionalProperties') {
     return `${params.additionalProperty}: unknown, takes ${known}`
   }
   const name = instancePath.split('/')[1] ?? params.missingProperty
   if (typeof name !== 'string') return `body: got ${show(given)}, takes an object of ${known}`
+  return mismatch(name, schema, given)
+}
+
+function mismatch(name: string, { properties }: TObject, given: unknown): string {
   const { description } = properties[name] as { description?: string }
   return `${name}: got ${show((given as Record<string, unknown>)[name])}, takes ${description}`
 }

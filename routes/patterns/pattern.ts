@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TObject, TProperties } from 'typebox'
 import type { RouteConcurrency } from '../../src/index.js'
 import type { ExampleOptions } from '../example.js'
-import { type Input, object, problemOf } from './input.js'
+import { type Input, misreadIn, object, problemOf } from './input.js'
 import { Run } from './run.js'
 
 /** How many moments of a cancelled run are logged, the last ones. */
@@ -54,6 +54,7 @@ export function pattern<Parameters extends TProperties>(
     schema: part === 'body' ? { body: schema } : { querystring: schema },
     attachValidation: true,
     ...(concurrency === undefined ? {} : { config: { concurrency } }),
+    preValidation: async (request) => refuse(misreadIn(request[part], schema)),
     handler: async (request, reply) => {
       refuseBadInput(request, schema, request[part])
       const { signal } = request.concurrency
@@ -77,6 +78,9 @@ export function pattern<Parameters extends TProperties>(
 /** For routes with `attachValidation`. @throws a 400 that names the parameter */
 export function refuseBadInput(request: FastifyRequest, schema: TObject, given: unknown): void {
   const [problem] = request.validationError?.validation ?? []
-  if (problem === undefined) return
-  throw Object.assign(new Error(problemOf(problem, schema, given)), { statusCode: 400 })
+  if (problem !== undefined) refuse(problemOf(problem, schema, given))
+}
+
+function refuse(problem: string | undefined): void {
+  if (problem !== undefined) throw Object.assign(new Error(problem), { statusCode: 400 })
 }

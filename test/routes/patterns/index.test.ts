@@ -76,10 +76,17 @@ describe('bad input', () => {
     ['tasks?n=100001', 'n: got 100001, takes an integer from 1 to 100000'],
     ['polling?jitter=2', 'jitter: got 2, takes a number from 0 to 1'],
     ['threads?on=gpu', 'on: got "gpu", takes pool or loop'],
-    ['composition/loop?n=1&n=x', 'n: got [1,"x"], takes 1 to 20 times an integer from'],
+    ['composition/loop?n=1&n=x', 'n: got ["1","x"], takes 1 to 20 times an integer from'],
     [`futures/add?a=1000001`, 'a: got 1000001, takes an integer from -1000000 to 1000000'],
     [`futures/hello?from=${'x'.repeat(201)}`, 'takes text of 0 to 200 characters'],
     ['threads/rule?n=1', 'n: unknown, takes nothing'],
+    // Ajv would take these, and no maximum would hold for the first.
+    ['tasks?n=Infinity', 'n: got "Infinity", takes an integer from 1 to 100000'],
+    ['polling?jitter=Infinity', 'jitter: got "Infinity", takes a number from 0 to 1'],
+    ['race?slow=0x10', 'slow: got "0x10", takes an integer from 0 to 60000'],
+    ['race?slow=1e3', 'slow: got "1e3", takes an integer from 0 to 60000'],
+    ['race?slow=%20', 'slow: got " ", takes an integer from 0 to 60000'],
+    ['composition/loop?n=1&n=Infinity', 'n: got ["1","Infinity"], takes 1 to 20 times an'],
   ])('%s: %s', async (path, message) => {
     const response = await app.inject(`/patterns/${path}`)
     expect(response.statusCode).toBe(400)
@@ -92,6 +99,8 @@ describe('bad input', () => {
     [[1], 'body: got [1], takes an object of message'],
     [{}, 'message: got nothing, takes text of 1 to 10000 characters'],
     [{ message: '' }, 'message: got "", takes text of 1 to 10000 characters'],
+    [{ message: 1 }, 'message: got 1, takes text of 1 to 10000 characters'],
+    [{ message: null }, 'message: got null, takes text of 1 to 10000 characters'],
     [{ message: {} }, 'message: got {}, takes text of 1 to 10000 characters'],
     [{ message: 'x', wrong: 1 }, 'wrong: unknown, takes message'],
     [{ message: 'x'.repeat(10_001) }, `message: got "${'x'.repeat(99)}..., takes text of 1`],
