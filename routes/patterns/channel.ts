@@ -41,7 +41,8 @@ export class Channel<T> {
   /** Ends when the channel is closed and empty. Leaving the loop closes it for the senders. */
   async *receive(): AsyncGenerator<T, void> {
     try {
-      for await (const message of this.#messages) {
+      // Who leaves does not cancel the stream: the senders may close it at the same moment.
+      for await (const message of this.#messages.values({ preventCancel: true })) {
         this.#places.addPermits(1)
         yield message
       }

@@ -1,6 +1,6 @@
 /** One request to a pattern: what it may wait for, and what it notes of what happened when. */
 import { setMaxListeners } from 'node:events'
-import { type Clock, createClock } from './clock.js'
+import { Clock } from './clock.js'
 
 /** What every pattern answers. */
 export interface Answer {
@@ -33,7 +33,7 @@ export class Run {
   constructor(timeScale: number, signal: AbortSignal) {
     this.timeScale = timeScale
     this.signal = signal
-    this.#clock = createClock(timeScale)
+    this.#clock = new Clock(timeScale)
     // As many as the pattern has tasks.
     setMaxListeners(0, signal)
   }

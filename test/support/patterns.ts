@@ -92,6 +92,5 @@ export function serve<Name extends string>(scales: Record<Name, number>): Record
 
 /** Ran for that long, and less than `most`. */
 export function lasted({ elapsedMs }: Answer, least: number, most: number): boolean {
-  // Timers look at whole milliseconds.
-  return elapsedMs >= least - 5 && elapsedMs < most
+  return elapsedMs >= least && elapsedMs < most
 }

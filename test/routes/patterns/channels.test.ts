@@ -55,6 +55,19 @@ describe('a channel', () => {
     expect(statuses).toEqual(['fulfilled', 'fulfilled', 'rejected'])
   })
 
+  test('both ends may leave at once, whoever is a moment earlier', async () => {
+    for (let moments = 0; moments < 20; moments++) {
+      const channel = new Channel<number>(1)
+      await channel.send(1, never)
+      const receiver = channel.receive()
+      await receiver.next()
+      const left = receiver.return()
+      for (let moment = 0; moment < moments; moment++) await undefined
+      expect(() => channel.close()).not.toThrow()
+      await left
+    }
+  })
+
   test('a sender that is aborted while it waits takes no place', async () => {
     const channel = new Channel<number>(1)
     await channel.send(1, never)

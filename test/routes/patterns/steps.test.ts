@@ -7,7 +7,7 @@ const at = serve({ zero: 0, one: 1, ten: 10 })
 describe('one after the other or side by side', () => {
   test.concurrent('sequential steps take the sum of their times', async () => {
     const answer = await at.one.ask('composition/sequential')
-    expect(answer.elapsedMs).toBeGreaterThan(995)
+    expect(answer.elapsedMs).toBeGreaterThanOrEqual(1000)
     expect(answer.result).toBe('UserProfile_101')
   })
 
@@ -19,7 +19,7 @@ describe('one after the other or side by side', () => {
 
   test.concurrent('a loop of awaits takes the sum', async () => {
     const answer = await at.one.ask('composition/loop?n=5&n=6&n=7')
-    expect(answer.elapsedMs).toBeGreaterThan(295)
+    expect(answer.elapsedMs).toBeGreaterThanOrEqual(300)
     expect(answer.result).toEqual([10, 12, 14])
   })
 
@@ -30,6 +30,18 @@ describe('one after the other or side by side', () => {
       'user fetched',
       'settings fetched',
     ])
+  })
+
+  test.concurrent('waits between synchronous steps take the sum of theirs', async () => {
+    const answer = await at.one.ask('composition/mixed?steps=3')
+    expect(answer.elapsedMs).toBeGreaterThanOrEqual(100 + 200 + 300)
+    expect(answer.result).toBe('3 steps')
+  })
+
+  test.concurrent('a delay takes its time', async () => {
+    const answer = await at.one.ask('futures/delayed?delay=500')
+    expect(answer).toSatisfy(() => lasted(answer, 500, 1500))
+    expect(answer.result).toBe('Finished waiting!')
   })
 
   test('synchronous code has its place between the waits', async () => {
@@ -113,6 +125,21 @@ describe('cancellation', () => {
   test.concurrent('a deadline ends the step that it falls into', async () => {
     const answer = await at.one.ask('cancellation/deadline?step=4000&deadline=1000')
     expect(answer).toSatisfy(() => lasted(answer, 1000, 3900))
+  })
+
+  // A timer that fires early must not let a fourth step begin.
+  test.concurrent('at their own pace it is three steps, each time', async () => {
+    const answers = Array.from({ length: 50 }, async (_, index) => {
+      await new Promise((resolve) => setTimeout(resolve, index * 7))
+      const { result } = await at.one.ask('cancellation/deadline?step=500&deadline=1500')
+      return (result as { ran: number[] }).ran.length
+    })
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([3]))
+  })
+
+  test.concurrent('a cancelled task takes the time until it is cancelled', async () => {
+    const answer = await at.one.ask('cancellation/drop?drop=500')
+    expect(answer).toSatisfy(() => lasted(answer, 500, 4900))
   })
 
   test('a cancelled task ends when it is cancelled', async () => {

@@ -64,7 +64,8 @@ describe('fan-out', () => {
   test('no more upstreams are asked at once than the limit, as they count themselves', async () => {
     const answer = await at.tenth.ask('fan-out?upstreams=8&limit=3&delay=2000')
     expect(answer.result).toEqual({ answered: 8, peak: 3 })
-    expect(answer).toSatisfy(() => lasted(answer, 3 * 200, 8 * 200))
+    // The upstreams' own timers may be a little early.
+    expect(answer).toSatisfy(() => lasted(answer, 3 * 199, 8 * 199))
   })
 
   test('the next is asked when one has answered, in order', async () => {
