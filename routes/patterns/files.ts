@@ -1,5 +1,6 @@
 /** Files, read and written without blocking; writers take turns, so that their lines stay whole. */
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyPluginAsync } from 'fastify'
@@ -12,22 +13,21 @@ import type { Run } from './run.js'
 const OPEN_FILES = 10
 
 const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
-  let folder: Promise<string> | undefined
-  /** In a folder that is made when first asked for. */
-  const writable = async (name: string): Promise<string> => {
-    folder ??= mkdtemp(join(tmpdir(), 'sluice-patterns-'))
-    return join(await folder, name)
+  const folder = join(tmpdir(), `sluice-patterns-${randomUUID()}`)
+  /** In the folder, which is made when asked for, and anew if somebody has cleaned it away. */
+  async function writable(name: string): Promise<string> {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return join(folder, name)
   }
-  app.addHook('onClose', async () => {
-    if (folder !== undefined) await rm(await folder, { recursive: true })
-  })
+  app.addHook('onClose', () => rm(folder, { recursive: true, force: true }))
   const turn = new Semaphore(1)
 
   pattern(app, options, {
     url: '/patterns/files/read',
     takes: { file: oneOf('data.txt', ['data.txt', 'log.txt']) },
     work: async (run, { file }) => {
-      const path = file === 'data.txt' ? join(options.folder, file) : await writable(file)
+      run.note(`Reading ${file}...`)
+      const path = join(file === 'data.txt' ? options.folder : folder, file)
       try {
         return await readFile(path, { encoding: 'utf8', signal: run.signal })
       } catch {
@@ -42,13 +42,10 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
     url: '/patterns/files/write',
     takes: { text: text('async write successful') },
     work: async (run, { text: line }) => {
-      const path = await writable('log.txt')
-      const permit = await turn.acquire({ signal: run.signal })
-      try {
-        await writeFile(path, `Log entry: ${line}\n`, { signal: run.signal })
-      } finally {
-        permit.release()
-      }
+      using _turn = await turn.acquire({ signal: run.signal })
+      run.note('Writing log.txt...')
+      // No signal: once begun, it is written whole.
+      await nameless(async () => writeFile(await writable('log.txt'), `Log entry: ${line}\n`))
       return 'Data written to log.txt'
     },
   })
@@ -61,19 +58,23 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
     takes: { writers: integer(5, 1, 20), lines: integer(4, 1, 20), turns: flag(true) },
     work: async (run, { writers, lines, turns }) => {
       using _permit = await files.acquire({ signal: run.signal })
-      const path = await writable(`append-${++appended}.txt`)
-      try {
-        await append(path, run, writers, lines, turns ? new Semaphore(1) : undefined)
-        const written = (await readFile(path, 'utf8')).trimEnd().split('\n')
-        const whole = written.filter((line) => /^writer \d+ begins, ends$/.test(line)).length
-        return { lines: writers * lines, whole }
-      } finally {
-        await rm(path, { force: true })
-      }
+      const written = await nameless(async () => {
+        const path = await writable(`append-${++appended}.txt`)
+        try {
+          await append(path, run, writers, lines, turns ? new Semaphore(1) : undefined)
+          return await readFile(path, 'utf8')
+        } finally {
+          await rm(path, { force: true })
+        }
+      })
+      const whole = written.split('\n').filter((line) => WHOLE.test(line)).length
+      return { lines: writers * lines, whole }
     },
   })
 }
 export default filePatterns
+
+const WHOLE = /^writer \d+ begins, ends$/
 
 /** Each line is written in two steps, and others come in between unless they have to take turns. */
 async function append(
@@ -83,24 +84,26 @@ async function append(
   lines: number,
   turn: Semaphore | undefined,
 ): Promise<void> {
-  const file = await open(path, 'a')
+  await using file = await open(path, 'a')
   const write = async (writer: number): Promise<void> => {
     for (let line = 1; line <= lines; line++) {
-      const permit = await turn?.acquire({ signal: run.signal })
-      try {
-        run.signal.throwIfAborted()
-        await file.appendFile(`writer ${writer} begins`)
-        await file.appendFile(', ends\n')
-      } finally {
-        permit?.release()
-      }
+      using _turn = await turn?.acquire({ signal: run.signal })
+      run.signal.throwIfAborted()
+      await file.appendFile(`writer ${writer} begins`)
+      await file.appendFile(', ends\n')
     }
     run.note(`Writer ${writer} is through`)
   }
+  const all = await Promise.allSettled(Array.from({ length: writers }, (_, at) => write(at + 1)))
+  for (const one of all) if (one.status === 'rejected') throw one.reason
+}
+
+/** Where the machine keeps its files is for the log, not for the answer. */
+async function nameless<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const all = await Promise.allSettled(Array.from({ length: writers }, (_, at) => write(at + 1)))
-    for (const one of all) if (one.status === 'rejected') throw one.reason
-  } finally {
-    await file.close()
+    return await work()
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException
+    throw syscall === undefined ? cause : new Error(`Cannot write: ${code}`, { cause })
   }
 }

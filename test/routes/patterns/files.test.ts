@@ -1,16 +1,26 @@
-/** Files: what is written is read, lines stay whole, and nothing is left behind. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+/** Files: what is written is read, lines stay whole, who leaves stops, and nothing is left behind. */
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { PUBLIC_FOLDER } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
+import { untilIdle } from '../../support/probe-app.js'
+import { get, send, until, type Wire } from '../../support/wire.js'
 
 let patterns: Patterns
+let temporary: string
 beforeEach(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'sluice-test-'))
+  vi.stubEnv('TMPDIR', temporary)
   patterns = await startPatterns(0)
 })
-afterEach(() => patterns.close())
+afterEach(async () => {
+  await patterns.close()
+  vi.unstubAllEnvs()
+  await rm(temporary, { recursive: true })
+})
 
 test('a file is read as it is', async () => {
   const { result } = await patterns.ask('files/read')
@@ -42,16 +52,101 @@ test('lines of writers that take turns stay whole, those of others do not', asyn
   expect((wild.result as { whole: number }).whole).toBeLessThan(100)
 })
 
-test('what was written goes with the app', async () => {
-  const temporary = await mkdtemp(join(tmpdir(), 'sluice-test-'))
-  vi.stubEnv('TMPDIR', temporary)
-  const other = await startPatterns(0)
-  await other.ask('files/append', 'POST')
-  await other.ask('files/write', 'POST')
+/** The app's own, once something was written. */
+async function folderOf(): Promise<string> {
   const [folder = ''] = await readdir(temporary)
-  expect(await readdir(join(temporary, folder))).toEqual(['log.txt'])
-  await other.close()
-  vi.unstubAllEnvs()
+  return join(temporary, folder)
+}
+
+test('what was written goes with the app', async () => {
+  await patterns.ask('files/append', 'POST')
+  await patterns.ask('files/write', 'POST')
+  expect(await readdir(await folderOf())).toEqual(['log.txt'])
+  await patterns.close()
   expect(await readdir(temporary)).toEqual([])
-  await rm(temporary, { recursive: true })
+})
+
+test('a folder that somebody cleaned away is made again', async () => {
+  await patterns.ask('files/write', 'POST')
+  await rm(await folderOf(), { recursive: true })
+  expect((await patterns.ask('files/append', 'POST')).result).toEqual({ lines: 20, whole: 20 })
+  await rm(await folderOf(), { recursive: true })
+  await patterns.close()
+})
+
+test('without a folder to write to it says so, not where, and is well once there is one', async () => {
+  await patterns.close()
+  const missing = join(temporary, 'there')
+  await writeFile(missing, 'in the way')
+  vi.stubEnv('TMPDIR', missing)
+  patterns = await startPatterns(0)
+  for (const path of ['files/write', 'files/append']) {
+    const { statusCode, body } = await patterns.app.inject({
+      method: 'POST',
+      url: `/patterns/${path}`,
+    })
+    expect([statusCode, JSON.parse(body).message]).toEqual([500, 'Cannot write: ENOTDIR'])
+    expect(body).not.toContain(temporary)
+    expect(patterns.log.find(({ level }) => level === 50)?.err?.message).toContain(missing)
+  }
+  await rm(missing)
+  expect((await patterns.ask('files/write', 'POST')).status).toBe(200)
+})
+
+/** A pipe lets the test say how far a read or a write comes. */
+describe('when the client leaves', () => {
+  const post = (path: string) => `POST /patterns/${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+  const cancelled = (name: string) =>
+    patterns.log.filter(({ msg }) => msg === `Cancelled: files/${name}`)
+  const active = () => patterns.app.concurrency.snapshot().requests.active
+
+  async function ask(text: string): Promise<Wire> {
+    const before = active()
+    const wire = await send(await patterns.listen(), text)
+    await until(() => active() === before + 1)
+    return wire
+  }
+  async function pipe(name: string): Promise<string> {
+    await patterns.ask('files/write?text=first', 'POST')
+    const path = join(await folderOf(), name)
+    await rm(path, { force: true })
+    execFileSync('mkfifo', [path])
+    return path
+  }
+
+  test('a read stops in the middle of the file', async () => {
+    const file = await open(await pipe('log.txt'), 'r+')
+    await file.write('the first half')
+    const wire = await ask(get('/patterns/files/read?file=log.txt'))
+    wire.socket.destroy()
+    await until(() => active() === 0)
+    await file.write('the second half')
+    await until(() => cancelled('read').length === 1)
+    await file.close()
+    await untilIdle(patterns)
+  })
+
+  test('a write that waits for its turn is not made, one that has begun is made whole', async () => {
+    const path = await pipe('log.txt')
+    const begun = await ask(post('files/write?text=begun'))
+    const waiting = await ask(post('files/write?text=waiting'))
+    waiting.socket.destroy()
+    await until(() => cancelled('write').length === 1)
+    begun.socket.destroy()
+    await until(() => active() === 0)
+    expect(await readFile(path, 'utf8')).toBe('Log entry: begun\n')
+    await untilIdle(patterns)
+    expect(cancelled('write')).toHaveLength(1)
+  })
+
+  test.each([true, false])('writers write nothing more, turns: %s', async (turns) => {
+    const path = await pipe('append-1.txt')
+    const wire = await ask(post(`files/append?writers=20&lines=20&turns=${turns}`))
+    wire.socket.destroy()
+    await until(() => active() === 0)
+    expect(await readFile(path, 'utf8')).toBe('')
+    await until(() => cancelled('append').length === 1)
+    await untilIdle(patterns)
+    expect(await readdir(await folderOf())).toEqual(['log.txt'])
+  })
 })
