@@ -15,11 +15,17 @@ const composition: FastifyPluginAsync<PatternOptions> = async (app, options) => 
     url: '/patterns/composition/sequential',
     takes: { userId: integer(101, 1, 1_000_000), name: text('UserProfile') },
     work: async (run, { userId, name }) => {
-      run.note('Fetching user ID...')
-      await run.sleep(500)
-      run.note(`Fetching profile for user ${userId}...`)
-      await run.sleep(500)
-      return `${name}_${userId}`
+      async function loadUserId(): Promise<number> {
+        run.note('Fetching user ID...')
+        await run.sleep(500)
+        return userId
+      }
+      async function loadUserProfile(id: number): Promise<string> {
+        run.note(`Fetching profile for user ${id}...`)
+        await run.sleep(500)
+        return `${name}_${id}`
+      }
+      return loadUserProfile(await loadUserId())
     },
   })
 

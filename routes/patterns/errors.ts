@@ -1,6 +1,6 @@
 /** Errors: as an answer, through layers with their causes, and of work that nobody waits for. */
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, milliseconds, text } from './input.js'
+import { integer, text } from './input.js'
 import { Failure, type PatternOptions, pattern } from './pattern.js'
 import { Run } from './run.js'
 
@@ -38,7 +38,8 @@ const errors: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/errors/background',
-    takes: { delay: milliseconds(100) },
+    // Not for long: whoever asks has left before it ends.
+    takes: { delay: integer(100, 0, 1000) },
     work: async (run, { delay }) => {
       // Not the request's run: it goes on behind the answer, until the app closes.
       const task = failLater(new Run(options.timeScale, closing.signal), delay)

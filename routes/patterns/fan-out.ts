@@ -1,4 +1,4 @@
-/** Asks many upstreams, no more than a few at once: a permit each. */
+/** Asks many upstreams, no more than a few at once: a permit each. Once one fails, the others are left. */
 import type { FastifyPluginAsync } from 'fastify'
 import { Semaphore } from '../../src/index.js'
 import { integer, milliseconds } from './input.js'
@@ -21,15 +21,22 @@ const fanOut: FastifyPluginAsync<PatternOptions> = async (app, options) => {
       const permits = new Semaphore(limit)
       const about = `fan-out ${++runs}`
       const question = { about, delay: delay * run.timeScale, status: 200 } as const
+      const failed = new AbortController()
+      const signal = AbortSignal.any([run.signal, failed.signal])
       let peak = 0
       async function ask(index: number): Promise<void> {
-        using _permit = await permits.acquire({ signal: run.signal })
+        using _permit = await permits.acquire({ signal })
         run.note(`Asking upstream ${index}`)
-        const inHand = await run.outside(upstreams.ask(index, question, run.signal))
+        const inHand = await run.outside(upstreams.ask(index, question, signal))
         peak = Math.max(peak, inHand)
         run.note(`Upstream ${index} answered`)
       }
-      await Promise.all(Array.from({ length: count }, (_, index) => ask(index + 1)))
+      try {
+        await Promise.all(Array.from({ length: count }, (_, index) => ask(index + 1)))
+      } catch (error) {
+        failed.abort()
+        throw error
+      }
       return { answered: count, peak }
     },
   })

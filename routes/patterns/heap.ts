@@ -12,8 +12,8 @@ export interface Spawned<T> {
 }
 
 /**
- * The figure is the median of the batches, so that a collection in the middle of one falls out.
- * Rejects with the signal's reason, and then no task has run: they are garbage.
+ * The figure is the median of the batches, so that a collection in the middle of one falls out. An
+ * abort rejects with its reason, here or in `finish`: what has not run by then is garbage.
  */
 export async function spawn<T>(
   count: number,
@@ -45,6 +45,7 @@ export async function spawn<T>(
       for (const gate of gates) {
         gate.open()
         await nextTurn()
+        signal.throwIfAborted()
       }
       return Promise.all(tasks)
     },

@@ -25,8 +25,11 @@ const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/tasks/hello',
     takes: { n: integer(5, 1, 100) },
-    work: (_run, { n }) =>
-      Promise.all(Array.from({ length: n }, async (_, task) => `Hello from task ${task}`)),
+    work: async (run, { n }) => {
+      const spawned = Array.from({ length: n }, async (_, task) => `Hello from task ${task}`)
+      run.note(`Spawned ${n} tasks`)
+      return Promise.all(spawned)
+    },
   })
 
   pattern(app, options, {
@@ -50,8 +53,10 @@ const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
       const handle = new AbortController()
       const task = risky(end, run, AbortSignal.any([run.signal, handle.signal]))
       if (end === 'abort') handle.abort()
+      run.note('Waiting for the task')
       const [settled] = await Promise.allSettled([task])
       run.signal.throwIfAborted()
+      run.note(`The task is ${settled.status}`)
       if (settled.status === 'fulfilled') return `Success: ${settled.value}`
       const { reason } = settled
       // What the task says of its work, and what befell the task itself.

@@ -43,7 +43,13 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     takes: { n: integer(5, 1, 100) },
     concurrency: { group },
     work: (run, { n }) =>
-      Promise.all(Array.from({ length: n }, (_, index) => pool.run('hello', index, run.signal))),
+      Promise.all(
+        Array.from({ length: n }, async (_, index) => {
+          const hello = await pool.run('hello', index, run.signal)
+          run.note(hello)
+          return hello
+        }),
+      ),
   })
 
   pattern(app, options, {

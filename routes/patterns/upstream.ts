@@ -30,9 +30,7 @@ export class Upstreams {
     { about, delay, status }: Question,
     signal: AbortSignal,
   ): Promise<number> {
-    const server = this.#servers.get(index) ?? this.#start()
-    this.#servers.set(index, server)
-    const { port } = (await server).address() as AddressInfo
+    const { port } = (await this.#server(index)).address() as AddressInfo
     const query = new URLSearchParams({ about, delay: String(delay), status: String(status) })
     const response = await request(`http://127.0.0.1:${port}/?${query}`, {
       dispatcher: this.#agent,
@@ -45,11 +43,22 @@ export class Upstreams {
 
   async close(): Promise<void> {
     await this.#agent.destroy()
-    for (const started of this.#servers.values()) {
-      const server = await started
-      server.close()
-      server.closeAllConnections()
+    for (const started of await Promise.allSettled(this.#servers.values())) {
+      if (started.status === 'rejected') continue
+      started.value.close()
+      started.value.closeAllConnections()
     }
+  }
+
+  /** One that could not start is started anew by the next who asks. */
+  #server(index: number): Promise<Server> {
+    let server = this.#servers.get(index)
+    if (server === undefined) {
+      server = this.#start()
+      this.#servers.set(index, server)
+      server.catch(() => this.#servers.delete(index))
+    }
+    return server
   }
 
   async #start(): Promise<Server> {

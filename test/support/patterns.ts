@@ -28,8 +28,8 @@ export interface Patterns {
   log: LogLine[]
   /** Of a path below /patterns. */
   ask(path: string, method?: 'GET' | 'POST'): Promise<Asked>
-  /** Asks, leaves as soon as `ready`, and resolves with the events so far once all is quiet. */
-  leave(path: string, ready?: () => boolean): Promise<string[]>
+  /** Asks, leaves so many milliseconds (30) later, and resolves with the events so far once all is quiet. */
+  leave(path: string, later?: number): Promise<string[]>
   /** On 127.0.0.1. */
   listen(): Promise<number>
   close(): Promise<void>
@@ -58,12 +58,11 @@ export async function startPatterns(timeScale: number): Promise<Patterns> {
       const events = (answer.timeline ?? []).map(({ event }) => event)
       return { status: response.statusCode, ...answer, events }
     },
-    leave: async (path, ready = () => true) => {
+    leave: async (path, later = 30) => {
       const lines = log.length
       const wire = await send(await listenOnce(), get(`/patterns/${path}`))
       await until(() => app.concurrency.snapshot().requests.active === 1)
-      await new Promise((resolve) => setTimeout(resolve, 30))
-      await until(ready)
+      await new Promise((resolve) => setTimeout(resolve, later))
       wire.socket.destroy()
       const name = path.replace(/\?.*/, '')
       const cancelled = () => log.slice(lines).find(({ msg }) => msg === `Cancelled: ${name}`)

@@ -35,7 +35,7 @@ test('a background task that fails is logged and counted, and the next request i
 
 test('a background task ends with the app, and that is no failure', async () => {
   const slow = await startPatterns(10)
-  await slow.ask('errors/background?delay=60000')
+  await slow.ask('errors/background?delay=1000')
   await slow.close()
   expect(slow.log.filter(({ level }) => level >= 40)).toEqual([])
 })

@@ -68,7 +68,24 @@ test.each([
   expect((await at.zero.ask(`tasks/errors?end=${end}`)).result).toBe(result)
 })
 
-test.each(['tasks/join', 'tasks/errors'])('%s stops when its client leaves', async (path) => {
-  const events = await at.ten.leave(path)
-  expect(events.join()).not.toContain('returned')
+test('tasks that have not run when an abort comes never do', async () => {
+  const controller = new AbortController()
+  let ran = 0
+  const spawned = await spawn(3000, () => ran++, controller.signal)
+  const finished = spawned.finish()
+  controller.abort(new Error('enough'))
+  await expect(finished).rejects.toThrow('enough')
+  await turns()
+  expect(ran).toBe(1000)
+})
+
+test.each([
+  ['tasks/join', ['Task 1 is running', 'Task 2 is running', 'Task 3 is running']],
+  ['tasks/errors', ['Waiting for the task']],
+])('%s stops when its client leaves', async (path, events) => {
+  expect(await at.ten.leave(path)).toEqual(events)
+})
+
+test('a hundred thousand stop when their client leaves', async () => {
+  expect(await at.zero.leave('tasks?n=100000', 0)).not.toContain('100000 finished')
 })

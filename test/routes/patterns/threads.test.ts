@@ -1,5 +1,6 @@
 /** Threads: exact sums, no thread before it is needed, and nobody starves meanwhile. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Worker } from 'node:worker_threads'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Pool } from '../../../routes/patterns/pool.js'
 import { buildApp } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
@@ -153,6 +154,34 @@ describe('the routes', () => {
       expect((await patterns.ask('threads/hello?n=1')).result).toEqual(['Hello from thread 0'])
     },
   )
+
+  test('threads/hello stops when its client leaves, and the threads work for the next', async () => {
+    const { run } = Pool.prototype
+    // A hello is over at once; this one takes hours.
+    const spy = vi.spyOn(Pool.prototype, 'run').mockImplementation(function (
+      this: Pool,
+      _name,
+      _input,
+      signal,
+    ) {
+      return run.call(this, 'sumOfSquares', 2 ** 50, signal) as Promise<never>
+    })
+    expect(await patterns.leave('threads/hello?n=20')).toEqual([])
+    spy.mockRestore()
+    expect(limiter()?.inFlight).toBe(0)
+    expect((await patterns.ask('threads/hello?n=20')).events).toHaveLength(20)
+  })
+
+  test('threads/memory ends its threads when its client leaves', async () => {
+    const workers: Worker[] = []
+    const count = (worker: Worker) => workers.push(worker)
+    process.on('worker', count)
+    const events = await patterns.leave('threads/memory?n=20&tasks=100000', 0)
+    process.off('worker', count)
+    expect(events).not.toContain('Spawned 100000 tasks')
+    expect(workers).toHaveLength(20)
+    await until(() => workers.every(({ threadId }) => threadId === -1))
+  })
 
   test('tasks on threads stop when their client leaves', async () => {
     const slow = await startPatterns(10)

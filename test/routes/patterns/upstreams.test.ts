@@ -1,4 +1,5 @@
 /** Polling and fan-out over real sockets: how often, how many at once, and when it ends. */
+import { Server } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { Upstreams } from '../../../routes/patterns/upstream.js'
 import { lasted, serve } from '../../support/patterns.js'
@@ -81,6 +82,39 @@ describe('fan-out', () => {
       expect(await at.ten.leave(path)).toEqual(['Asking upstream 1', 'Asking upstream 2'])
     },
   )
+})
+
+test('of upstreams of which one fails, the others are left, and none is asked any more', async () => {
+  const { ask } = Upstreams.prototype
+  const asked: AbortSignal[] = []
+  const spy = vi.spyOn(Upstreams.prototype, 'ask').mockImplementation(function (
+    this: Upstreams,
+    index,
+    question,
+    signal,
+  ) {
+    asked.push(signal)
+    return ask.call(this, index, { ...question, status: index === 2 ? 503 : 200 }, signal)
+  })
+  const { status } = await at.ten.ask('fan-out?limit=3&delay=0')
+  spy.mockRestore()
+  expect(status).toBe(500)
+  expect(asked.length).toBeLessThan(8)
+  expect(asked.every(({ aborted }) => aborted)).toBe(true)
+})
+
+test('an upstream that could not start does so for the next who asks', async () => {
+  const upstreams = new Upstreams()
+  const { signal } = new AbortController()
+  const question = { about: 'a', delay: 0, status: 200 } as const
+  const spy = vi.spyOn(Server.prototype, 'listen').mockImplementationOnce(function (this: Server) {
+    process.nextTick(() => this.emit('error', new Error('no port is left')))
+    return this
+  })
+  await expect(upstreams.ask(1, question, signal)).rejects.toThrow('no port is left')
+  spy.mockRestore()
+  expect(await upstreams.ask(1, question, signal)).toBe(1)
+  await upstreams.close()
 })
 
 test('an upstream counts those in hand about the same, wherever they were asked', async () => {
