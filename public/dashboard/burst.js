@@ -16,12 +16,37 @@ const AT_ONCE = 6
 let leaving = new AbortController()
 let pending = 0
 
-for (const { path, tells } of ENDPOINTS) {
-  const button = make('button', '', `/${path}`)
+find('.endpoints', form).append(
+  ...ENDPOINTS.map(({ path, tells }) => buttonFor(path, `/${path}`, tells)),
+)
+
+const patterns = find('#patterns')
+patterns.addEventListener('toggle', async () => {
+  const list = find('.endpoints', patterns)
+  if (list.childElementCount > 0) return
+  const response = await fetch('patterns').catch(() => undefined)
+  /** @type {{ method: string, href: string, title: string }[]} */
+  const listed = (await response?.json()) ?? []
+  // The stream would have no end.
+  const ending = listed.filter(({ method, href }) => method === 'GET' && !/broadcast$/.test(href))
+  list.replaceChildren(
+    ...ending.map(({ href, title }) =>
+      buttonFor(href.slice(1), href.replace('/patterns/', ''), title),
+    ),
+  )
+})
+
+/**
+ * @param {string} path
+ * @param {string} name
+ * @param {string} tells
+ */
+function buttonFor(path, name, tells) {
+  const button = make('button', '', name)
   button.type = 'button'
   button.title = tells
   button.addEventListener('click', () => fire(path))
-  find('.endpoints', form).append(button)
+  return button
 }
 
 form.addEventListener('reset', (event) => {
@@ -72,7 +97,9 @@ async function outcome(path, signal) {
   try {
     const response = await fetch(path, { signal, cache: 'no-store', credentials: 'omit' })
     await response.arrayBuffer()
-    return response.status === 503 || response.status === 504 ? 'rejected' : 'answered'
+    // A 504 may be a handler's own answer; a rejection says of what kind it is.
+    const isRejected = response.headers.get('content-type')?.startsWith('application/problem+json')
+    return isRejected ? 'rejected' : 'answered'
   } catch {
     return signal.aborted ? 'left' : 'failed'
   }

@@ -53,33 +53,47 @@ export default patterns
 
 /** No script and no style of its own, so that any content security policy lets it through. */
 function page(listed: readonly ListedPattern[]): string {
-  const rows = listed.map(
-    ({ method, path, title, curl }) => `<tr>
-<td>${method === 'GET' ? `<a href="${path}">${path}</a>` : path}</td>
-<td>${inHtml(title)}</td>
-<td><code>${inHtml(curl)}</code></td>
-</tr>`,
-  )
+  const families = new Map<string, ListedPattern[]>()
+  for (const pattern of listed) {
+    const [, , family = ''] = pattern.path.split('/')
+    families.set(family, [...(families.get(family) ?? []), pattern])
+  }
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Patterns</title>
+<meta name="color-scheme" content="light dark">
+<title>Sluice: patterns</title>
+<link rel="icon" href="/public/dashboard/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/public/patterns.css">
 </head>
 <body>
+<header>
 <h1>Patterns</h1>
 <p>Each answers with its result, how long it took, and what happened when. Leave, and it stops.</p>
-<table>
-<thead><tr><th>path</th><th>what it shows</th><th>try it</th></tr></thead>
-<tbody>
-${rows.join('\n')}
-</tbody>
-</table>
+</header>
+<main>
+${[...families].map(section).join('\n')}
+</main>
 </body>
 </html>
 `
+}
+
+function section([family, members]: [string, ListedPattern[]]): string {
+  const items = members.map(({ method, href, title, curl }) => {
+    const name = inHtml(title)
+    const shown =
+      method === 'GET' ? `<a href="${inHtml(href)}">${name}</a>` : `<span>${name}</span>`
+    return `<li>${shown} <code>${inHtml(curl)}</code></li>`
+  })
+  return `<section>
+<h2>${family}</h2>
+<ul>
+${items.join('\n')}
+</ul>
+</section>`
 }
 
 function inHtml(text: string): string {

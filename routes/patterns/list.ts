@@ -3,6 +3,8 @@
 export interface ListedPattern {
   readonly method: 'GET' | 'POST'
   readonly path: `/patterns/${string}`
+  /** The path with the query of the curl line. */
+  readonly href: string
   readonly title: string
   /** For a server on 127.0.0.1:3000. */
   readonly curl: string
@@ -13,9 +15,9 @@ export const LISTED_ORIGIN = 'http://127.0.0.1:3000'
 
 export const PATTERNS: readonly ListedPattern[] = [
   get('futures/hello', 'an async function'),
-  get('futures/value', 'its value'),
+  get('futures/value', 'a value returned'),
   get('futures/add', 'a value computed, 5 + 7', '?a=5&b=7'),
-  get('futures/multiply', 'the same, 4 × 6', '?a=4&b=6'),
+  get('futures/multiply', 'another, 4 × 6', '?a=4&b=6'),
   get('futures/states', 'one state after the other'),
   get('futures/delayed', 'a wait of 2 s that blocks nobody'),
   get('futures/method', 'an async method', '?name=Alice'),
@@ -43,12 +45,14 @@ export const PATTERNS: readonly ListedPattern[] = [
   {
     method: 'GET',
     path: '/patterns/broadcast',
+    href: '/patterns/broadcast',
     title: 'listen to what is published, as server-sent events',
     curl: `curl -N ${LISTED_ORIGIN}/patterns/broadcast`,
   },
   {
     method: 'POST',
     path: '/patterns/broadcast',
+    href: '/patterns/broadcast',
     title: 'publish to all who listen',
     curl: `curl -H content-type:application/json -d '{"message":"Hello"}' ${LISTED_ORIGIN}/patterns/broadcast`,
   },
@@ -63,18 +67,23 @@ export const PATTERNS: readonly ListedPattern[] = [
 ]
 
 function get(name: string, title: string, query = ''): ListedPattern {
-  const path = `/patterns/${name}` as const
-  return { method: 'GET', path, title, curl: `curl ${quoted(LISTED_ORIGIN + path + query)}` }
+  return listed('GET', 'curl', name, title, query)
 }
 
 function post(name: string, title: string, query = ''): ListedPattern {
+  return listed('POST', 'curl -X POST', name, title, query)
+}
+
+function listed(
+  method: ListedPattern['method'],
+  command: string,
+  name: string,
+  title: string,
+  query: string,
+): ListedPattern {
   const path = `/patterns/${name}` as const
-  return {
-    method: 'POST',
-    path,
-    title,
-    curl: `curl -X POST ${quoted(LISTED_ORIGIN + path + query)}`,
-  }
+  const href = path + query
+  return { method, path, href, title, curl: `${command} ${quoted(LISTED_ORIGIN + href)}` }
 }
 
 /** Shells take ? and & for something else. */

@@ -1,4 +1,4 @@
-/** The dashboard of a server of its own, opened in the browser, with what goes wrong in it. */
+/** The pages of a server of its own, opened in the browser, with what goes wrong in them. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import { type ServerProcess, startServer } from '../support/server-process.js'
@@ -12,7 +12,9 @@ export interface Stage {
   /** What a test expects all the same: a browser writes down each connection that is refused. */
   expected: RegExp | undefined
   url(): string
-  /** Resolves once the page is live. */
+  /** An empty page. */
+  page(options?: BrowserContextOptions): Promise<Page>
+  /** The dashboard; resolves once it is live. */
   open(options?: BrowserContextOptions): Promise<Page>
 }
 
@@ -28,7 +30,7 @@ export async function describePage(name: string, define: (stage: Stage) => void)
       problems: [],
       expected: undefined,
       url: () => `http://127.0.0.1:${stage.server.port}`,
-      async open(options = {}) {
+      async page(options = {}) {
         const context = await browser.newContext({ locale: 'en-US', ...options })
         const page = await context.newPage()
         page.on('console', (message) => {
@@ -39,6 +41,10 @@ export async function describePage(name: string, define: (stage: Stage) => void)
           const asked = request.url()
           if (!asked.startsWith(stage.url())) stage.problems.push(`asked for ${asked}`)
         })
+        return page
+      },
+      async open(options) {
+        const page = await stage.page(options)
         await page.goto(`${stage.url()}/dashboard`)
         await untilState(page, 'Live')
         return page

@@ -33,6 +33,7 @@ describe('the index', () => {
     expect(listed[0]).toEqual({
       method: 'GET',
       path: '/patterns/futures/hello',
+      href: '/patterns/futures/hello',
       title: 'an async function',
       curl: 'curl http://example.org:81/patterns/futures/hello',
     })
