@@ -1,4 +1,5 @@
 /** Asks many upstreams, no more than a few at once: a permit each. Once one fails, the others are left. */
+import { setMaxListeners } from 'node:events'
 import type { FastifyPluginAsync } from 'fastify'
 import { Semaphore } from '../../src/index.js'
 import { integer, milliseconds } from './input.js'
@@ -23,6 +24,7 @@ const fanOut: FastifyPluginAsync<PatternOptions> = async (app, options) => {
       const question = { about, delay: delay * run.timeScale, status: 200 } as const
       const failed = new AbortController()
       const signal = AbortSignal.any([run.signal, failed.signal])
+      setMaxListeners(0, signal)
       let peak = 0
       async function ask(index: number): Promise<void> {
         using _permit = await permits.acquire({ signal })

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Pool } from '../../../routes/patterns/pool.js'
 import { buildApp } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
-import { until } from '../../support/wire.js'
+import { open, until } from '../../support/wire.js'
 
 interface Figures {
   workMs: number
@@ -104,6 +104,19 @@ describe('the routes', () => {
     latencies.sort((a, b) => a - b)
     expect(latencies.length).toBeGreaterThan(50)
     expect(latencies[latencies.length >> 1]).toBeLessThan(100)
+  })
+
+  test('beside sums on the loop a newcomer does not wait for a sum of each that connected before', async () => {
+    const port = await patterns.listen()
+    const asked = Array.from({ length: 25 }, () => patterns.ask('threads?on=loop&n=200000&times=8'))
+    await until(() => limiter()?.queued === 24)
+    const wires = Array.from({ length: 100 }, () => open(port))
+    const response = await fetch(`http://127.0.0.1:${port}/fast`)
+    expect(await response.text()).toBe('Fast response')
+    // Of a hundred sums, twelve requests for eight each would have been served.
+    expect(limiter()?.queued).toBeGreaterThan(20)
+    for (const { socket } of await Promise.all(wires)) socket.destroy()
+    await Promise.all(asked)
   })
 
   test('the one too many is refused', async () => {

@@ -2,6 +2,7 @@
 import { Server } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { Upstreams } from '../../../routes/patterns/upstream.js'
+import { turns } from '../../support/deferred.js'
 import { lasted, serve } from '../../support/patterns.js'
 
 const at = serve({ zero: 0, tenth: 0.1, ten: 10 })
@@ -74,6 +75,18 @@ describe('fan-out', () => {
     expect(events).toEqual(
       [1, 2, 3, 4].flatMap((n) => [`Asking upstream ${n}`, `Upstream ${n} answered`]),
     )
+  })
+
+  test('twenty at once are no leak, as Node would warn of', async () => {
+    const warnings: string[] = []
+    const warned = ({ message }: Error) => warnings.push(message)
+    process.on('warning', warned)
+    expect((await at.zero.ask('fan-out?upstreams=20&limit=20')).result).toMatchObject({
+      answered: 20,
+    })
+    await turns()
+    process.off('warning', warned)
+    expect(warnings).toEqual([])
   })
 
   test.each(['fan-out?limit=2', 'fan-out?upstreams=2&limit=2&delay=60000'])(
