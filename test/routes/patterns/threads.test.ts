@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Pool } from '../../../routes/patterns/pool.js'
 import { buildApp } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
-import { open, until } from '../../support/wire.js'
+import { get, open, send, until } from '../../support/wire.js'
 
 interface Figures {
   workMs: number
@@ -111,11 +111,11 @@ describe('the routes', () => {
     const asked = Array.from({ length: 25 }, () => patterns.ask('threads?on=loop&n=200000&times=8'))
     await until(() => limiter()?.queued === 24)
     const wires = Array.from({ length: 100 }, () => open(port))
-    const response = await fetch(`http://127.0.0.1:${port}/fast`)
-    expect(await response.text()).toBe('Fast response')
+    const newcomer = await send(port, get('/fast'))
+    await newcomer.received('Fast response')
     // Of a hundred sums, twelve requests for eight each would have been served.
     expect(limiter()?.queued).toBeGreaterThan(20)
-    for (const { socket } of await Promise.all(wires)) socket.destroy()
+    for (const { socket } of [newcomer, ...(await Promise.all(wires))]) socket.destroy()
     await Promise.all(asked)
   })
 
