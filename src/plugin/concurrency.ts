@@ -14,6 +14,7 @@ import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
 import { createPressure } from './pressure.js'
 import { RequestView } from './request-view.js'
+import { Sockets } from './sockets.js'
 import { startTelemetry } from './telemetry.js'
 import type { AppConcurrency, DrainOptions, RequestInProgress, SpanObserver } from './types.js'
 
@@ -29,6 +30,7 @@ export class Concurrency implements AppConcurrency {
   readonly pressure: LoopLimiter | undefined = undefined
   readonly scheme: 'http' | 'https'
   readonly #closeTimeout: number
+  readonly #sockets: Sockets
   #stopTelemetry = (): void => {}
 
   constructor({ server, log, initialConfig }: FastifyInstance, settings: Settings) {
@@ -40,15 +42,17 @@ export class Concurrency implements AppConcurrency {
       log.error({ err }, 'a limit algorithm or an observer threw')
     })
     if (pressure !== undefined) {
-      const limiter = createPressure(pressure, this.eventLoop)
-      server.on('connection', () => limiter.connected())
-      this.pressure = limiter
-      this.limiters.push(limiter)
+      this.pressure = createPressure(pressure, this.eventLoop)
+      this.limiters.push(this.pressure)
     }
     if (keyed !== undefined) this.limiters.push(keyed.limiters)
     if (app !== undefined) this.limiters.push(app)
-    this.shutdown = new Drain(server, this.active, () => {
+    this.shutdown = new Drain(this.active, () => {
       for (const limiter of this.limiters) limiter.close()
+    })
+    this.#sockets = new Sockets(server, (socket) => {
+      this.pressure?.connected()
+      this.shutdown.connected(socket)
     })
   }
 
@@ -93,9 +97,11 @@ export class Concurrency implements AppConcurrency {
     this.#stopTelemetry = await startTelemetry(this)
   }
 
-  stop(): void {
+  /** The app has closed. */
+  async stop(): Promise<void> {
+    await this.shutdown.stop()
+    this.#sockets.stop()
     this.#stopTelemetry()
-    this.shutdown.stop()
     this.eventLoop.stop()
   }
 }

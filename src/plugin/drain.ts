@@ -4,7 +4,7 @@
  * sockets end. What is left at `timeout` is cut, so that closing never hangs: not on an idle
  * keep-alive connection, not on one that never sent a byte or only half a header.
  */
-import type { Server, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkNames, checkObject, checkTimeout } from '../core/check.js'
@@ -27,7 +27,6 @@ export class Drain {
   /** New work is refused. */
   refusing = false
   readonly #active: ActiveRequests
-  readonly #server: Server
   readonly #onRefusing: () => void
   readonly #sockets = new Set<BusySocket>()
   /** One for all: a closure each, and what `once` adds, took 170 bytes a connection. */
@@ -37,15 +36,19 @@ export class Drain {
   #timer: NodeJS.Timeout | undefined
 
   /** @param onRefusing is called once, when new work begins to be refused. */
-  constructor(server: Server, active: ActiveRequests, onRefusing: () => void) {
-    this.#server = server
+  constructor(active: ActiveRequests, onRefusing: () => void) {
     this.#active = active
     this.#onRefusing = onRefusing
     const sockets = this.#sockets
     this.#onClose = function () {
       sockets.delete(this)
     }
-    server.on('connection', this.#onConnection)
+  }
+
+  /** To be told of each connection. */
+  connected(socket: BusySocket): void {
+    this.#sockets.add(socket)
+    socket.on('close', this.#onClose)
   }
 
   /** Resolves with whether all active requests were through before the timeout. */
@@ -68,10 +71,14 @@ export class Drain {
     }, POLL)
   }
 
-  /** After the server has closed. */
-  stop(): void {
+  /**
+   * After the server has closed, which waited for its own sockets only: resolves once the last of all
+   * has ended, or at the deadline.
+   */
+  async stop(): Promise<void> {
+    while (this.#sockets.size > 0 && performance.now() < this.#deadline) await sleep(POLL)
     clearInterval(this.#timer)
-    this.#server.off('connection', this.#onConnection)
+    this.#cut()
   }
 
   async #start(delay: number, timeout: number): Promise<boolean> {
@@ -106,11 +113,6 @@ export class Drain {
     for (const socket of this.#sockets) {
       if (!socket._httpMessage) socket.destroy()
     }
-  }
-
-  readonly #onConnection = (socket: BusySocket): void => {
-    this.#sockets.add(socket)
-    socket.on('close', this.#onClose)
   }
 }
 

@@ -28,7 +28,7 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
   if (settings.hook === 'preHandler') app.addHook('preHandler', gate.preHandler)
   app.addHook('onReady', () => concurrency.start())
   app.addHook('preClose', () => concurrency.end())
-  app.addHook('onClose', async () => concurrency.stop())
+  app.addHook('onClose', () => concurrency.stop())
 }
 
 export default fastifyPlugin(sluice, { name: 'fastify-sluice', fastify: '5.x' })

@@ -1,6 +1,7 @@
 /** The process: how it starts, and guarantee 7: how it ends. */
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { hasBoth, twoAddresses } from '../support/localhost.js'
 import { type ServerProcess, spawnServer, startServer } from '../support/server-process.js'
 import { get, open, send, until } from '../support/wire.js'
 
@@ -140,6 +141,28 @@ describe('guarantee 7: a signal drains', () => {
     expect(performance.now() - before).toBeLessThan(5000)
     await Promise.all([idle.closed, silent.closed, half.closed])
   })
+
+  test.skipIf(!hasBoth)(
+    'the same at both addresses of localhost (skipped where there is no ::1), where what was admitted is answered',
+    async () => {
+      const { child, port, exit } = await start({ HOST: 'localhost', TIME_SCALE: '0.1' }, [
+        '--import',
+        twoAddresses,
+      ])
+      const wires = []
+      for (const host of ['127.0.0.1', '::1']) {
+        wires.push(await open(port, host), await send(port, 'GET /fast HT', host))
+        wires.push(await send(port, get('/slow'), host))
+      }
+      await untilActive(port, 2)
+      const before = performance.now()
+      child.kill('SIGTERM')
+      expect(await exit).toBe(0)
+      expect(performance.now() - before).toBeLessThan(5000)
+      await Promise.all(wires.map(({ closed }) => closed))
+      for (const slow of [wires[2], wires[5]]) expect(slow?.text()).toContain('Slow response')
+    },
+  )
 
   test('what still runs at the timeout is cut, delay included, and the exit code is 1', async () => {
     const { child, port, exit, log } = await start({

@@ -18,8 +18,8 @@ export interface Wire {
   closed: Promise<void>
 }
 
-export async function open(port: number): Promise<Wire> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+export async function open(port: number, host = '127.0.0.1'): Promise<Wire> {
+  const socket = connect({ port, host, allowHalfOpen: true })
   let text = ''
   socket.setEncoding('latin1').on('data', (chunk) => {
     text += chunk
@@ -45,8 +45,8 @@ export async function open(port: number): Promise<Wire> {
   }
 }
 
-export async function send(port: number, text: string): Promise<Wire> {
-  const wire = await open(port)
+export async function send(port: number, text: string, host?: string): Promise<Wire> {
+  const wire = await open(port, host)
   wire.socket.write(text)
   return wire
 }
