@@ -37,20 +37,26 @@ export function checkSignal(value: unknown): void {
   }
 }
 
+/** Options that are read by their names: what a Map, an array or a class has inside is none of them. */
+export function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Another realm's `Object.prototype` does as well.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
 export function checkObject(name: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TypeError(`${name}: got ${show(value)}, takes an object`)
+  if (!isPlainObject(value)) {
+    throw new TypeError(`${name}: got ${show(value)}, takes a plain object`)
   }
 }
 
 /** A name that nobody reads is a mistake of whoever wrote it. */
 export function checkNames(options: object, known: readonly string[], prefix = ''): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (!known.includes(name)) {
-      throw new TypeError(
-        `${prefix}${name}: got ${show(value)}, takes no such name; ${known.join(', ')}`,
-      )
-    }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    const got = show((options as Record<string, unknown>)[name])
+    throw new TypeError(`${prefix}${name}: got ${got}, takes no such name; ${known.join(', ')}`)
   }
 }
 
@@ -60,9 +66,13 @@ export function show(value: unknown): string {
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
-  return value.constructor?.name === 'Object'
-    ? JSON.stringify(value)
-    : (value.constructor?.name ?? 'an object')
+  const name = value.constructor?.name ?? 'an object'
+  if (name !== 'Object') return name
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'an object that is no JSON'
+  }
 }
 
 function checkType(name: string, value: unknown, type: 'number'): void {

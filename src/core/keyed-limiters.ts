@@ -23,7 +23,9 @@ interface BusyKey {
 
 export class KeyedLimiters extends AccountedLimiter {
   readonly isFixed = true
-  readonly #options: KeyedLimitersOptions
+  /** Of each key's limiter. */
+  readonly #options: LimiterOptions
+  readonly #maxKeys: number
   /** Of each key. */
   #limit: number
   #closed = false
@@ -32,13 +34,14 @@ export class KeyedLimiters extends AccountedLimiter {
   readonly #idle = new Map<string, Limiter>()
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
-  constructor(options: KeyedLimitersOptions) {
+  constructor({ maxKeys, ...options }: KeyedLimitersOptions) {
     super(options.name, new LimiterAccount())
     checkInteger('limit', options.limit, 1, Number.MAX_SAFE_INTEGER)
-    checkInteger('maxKeys', options.maxKeys, 1, 2 ** 24)
+    checkInteger('maxKeys', maxKeys, 1, 2 ** 24)
     // Says at once what every later limiter would say.
     new Limiter(options)
     this.#options = options
+    this.#maxKeys = maxKeys
     this.#limit = options.limit
   }
 
@@ -102,8 +105,8 @@ export class KeyedLimiters extends AccountedLimiter {
   }
 
   #create(): Limiter | undefined {
-    if (this.#busy.size >= this.#options.maxKeys) return undefined
-    if (this.keys >= this.#options.maxKeys) {
+    if (this.#busy.size >= this.#maxKeys) return undefined
+    if (this.keys >= this.#maxKeys) {
       const [longest] = this.#idle.keys()
       this.#idle.delete(longest as string)
     }

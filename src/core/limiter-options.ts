@@ -26,7 +26,8 @@ export interface QueueOptions {
   order?: QueueOrder | undefined
   /**
    * By priority, the part of the limit, in (0, 1], that is its own while it asks for it, however much
-   * of higher priority there is; at most 1 together; default none.
+   * of higher priority there is; at most 1 together; default none. The plugin refuses them where
+   * nothing gives a priority.
    */
   shares?: Shares | undefined
 }
@@ -67,6 +68,7 @@ export interface LimiterSettings {
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
   checkObject('options', options)
+  checkNames(options, ['name', 'limit', 'queue', 'clock'])
   const { name = 'limiter', limit, queue = {}, clock = systemClock } = options
   if (typeof name !== 'string') throw new TypeError(`name: got ${show(name)}, takes a string`)
   if (typeof clock !== 'function') {
@@ -87,6 +89,7 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function checkAcquireOptions(options: LimiterAcquireOptions): void {
   checkObject('options', options)
+  checkNames(options, ['signal', 'timeout', 'priority'])
   const { signal, timeout, priority } = options
   if (timeout !== undefined) checkTimeout('timeout', timeout)
   if (priority !== undefined) checkNumber('priority', priority)

@@ -9,7 +9,7 @@
  * clock is read only for those that wait, until one of them has a deadline. Samples hold no wait: a
  * token's time begins at its grant.
  */
-import { checkNumber } from './check.js'
+import { checkNames, checkNumber, checkObject } from './check.js'
 import type { Clock } from './clock.js'
 import { Learning } from './learning.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
@@ -88,8 +88,11 @@ export class Limiter extends AccountedLimiter {
    * a waiter of the same or a higher priority, and its failure counts as no rejection.
    */
   tryAcquire(options?: Pick<LimiterAcquireOptions, 'priority'>): Token | undefined {
-    const priority = options?.priority ?? 0
-    if (priority !== 0) checkNumber('priority', priority)
+    if (options === undefined) return this.take(0)
+    checkObject('options', options)
+    checkNames(options, ['priority'])
+    const { priority = 0 } = options
+    checkNumber('priority', priority)
     return this.take(priority)
   }
 

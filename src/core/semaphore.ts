@@ -8,7 +8,14 @@
  * Cost: an acquire that need not wait allocates one permit and one promise, `tryAcquire` one permit.
  * Design after tokio::sync::Semaphore.
  */
-import { checkInteger, checkNumber, checkObject, checkSignal, checkTimeout } from './check.js'
+import {
+  checkInteger,
+  checkNames,
+  checkNumber,
+  checkObject,
+  checkSignal,
+  checkTimeout,
+} from './check.js'
 import { ClosedError, QueueTimeoutError } from './errors.js'
 import { Permit, type PermitOwner } from './permit.js'
 import { WaitQueue } from './wait-queue.js'
@@ -84,6 +91,7 @@ export class Semaphore {
     }
     try {
       checkObject('options', options)
+      checkNames(options, ['permits', 'signal', 'timeout', 'priority'])
       const { permits = 1, signal, timeout = Number.POSITIVE_INFINITY, priority = 0 } = options
       checkInteger('permits', permits, 1, Semaphore.MAX_PERMITS)
       checkTimeout('timeout', timeout)

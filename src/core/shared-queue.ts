@@ -24,10 +24,15 @@ export type Shares = Readonly<Record<number, number>>
 export function checkShares(shares: Shares): void {
   checkObject('queue.shares', shares)
   let sum = 0
+  const known = new Set<number>()
   for (const [priority, share] of Object.entries(shares)) {
     if (priority.trim() === '' || Number.isNaN(Number(priority))) {
       throw new RangeError(`queue.shares: got ${show(priority)}, takes priorities: numbers`)
     }
+    if (known.has(Number(priority))) {
+      throw new RangeError(`queue.shares: got ${show(priority)}, takes a priority once`)
+    }
+    known.add(Number(priority))
     const takes = 'a number > 0 and <= 1'
     checkNumberIn(`queue.shares.${priority}`, share, takes, (n) => n > 0 && n <= 1)
     sum += share

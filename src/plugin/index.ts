@@ -26,6 +26,7 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
   app.addHook('onRoute', (route) => routes.prepare(route))
   app.addHook('onRequest', gate.onRequest)
   if (settings.hook === 'preHandler') app.addHook('preHandler', gate.preHandler)
+  app.addHook('onReady', async () => settings.sharing.check())
   app.addHook('onReady', () => concurrency.start())
   app.addHook('preClose', () => concurrency.end())
   app.addHook('onClose', () => concurrency.stop())

@@ -1,10 +1,11 @@
 /** Checks options where they are given: at registration, and at each route that has some. */
-import { checkNames, show } from '../core/check.js'
+import { checkNames, checkObject, isPlainObject, show } from '../core/check.js'
 import { OptionsError } from '../core/errors.js'
 import { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
 import type { LimiterOptions } from '../core/limiter-options.js'
 import { type PressureSettings, readPressure } from './pressure.js'
+import { Sharing } from './sharing.js'
 import type {
   KeyFunction,
   KeyOptions,
@@ -32,10 +33,12 @@ export interface Settings {
   readonly reject: RejectFunction | undefined
   readonly hook: 'onRequest' | 'preHandler'
   readonly exempt: readonly string[]
+  readonly sharing: Sharing
 }
 
 /** @throws SLUICE_OPTIONS */
 export function readOptions(options: SluiceOptions): Settings {
+  translate('', () => checkObject('options', options))
   checkOptionNames('', options, [
     'limit',
     'queue',
@@ -59,15 +62,19 @@ export function readOptions(options: SluiceOptions): Settings {
   checkTimeout('timeout', timeout)
   checkOneOf('releaseOn', releaseOn, ['settled', 'close'])
   checkOneOf('hook', hook, ['onRequest', 'preHandler'])
-  if (!Array.isArray(exempt) || exempt.some((pattern) => typeof pattern !== 'string')) {
-    refuse('exempt', exempt, 'an array of route patterns')
+  if (!Array.isArray(exempt)) refuse('exempt', exempt, 'an array of route patterns')
+  for (const pattern of exempt) {
+    if (typeof pattern !== 'string' || !/^[/*]/.test(pattern)) {
+      refuse('exempt', pattern, "route patterns, which begin with '/' or '*'")
+    }
   }
+  const sharing = new Sharing()
   return {
     app:
       limit === undefined || typeof key === 'function'
         ? undefined
-        : createLimiter('', { name: 'app', limit, queue }),
-    keyed: key === undefined ? undefined : readKey(key, options),
+        : sharing.watch(createLimiter('', { name: 'app', limit, queue }), queue, ''),
+    keyed: key === undefined ? undefined : readKey(key, options, sharing),
     priority,
     pressure: pressureOf(options.pressure),
     timeout,
@@ -75,6 +82,7 @@ export function readOptions(options: SluiceOptions): Settings {
     reject,
     hook: hook ?? 'onRequest',
     exempt,
+    sharing,
   }
 }
 
@@ -86,7 +94,7 @@ export function readRouteConcurrency(
   if (value === false) return false
   if (typeof value === 'number' || typeof value === 'string') return { limit: value }
   const prefix = `${where}: config.concurrency`
-  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) {
+  if (!isPlainObject(value) || Object.keys(value).length === 0) {
     refuse(prefix, value, "an integer >= 1, an algorithm's name, an object of options, or false")
   }
   checkOptionNames(`${prefix}.`, value, [
@@ -123,15 +131,15 @@ export function refuse(name: string, got: unknown, takes: string): never {
 function pressureOf(given: SluiceOptions['pressure']): PressureSettings | undefined {
   if (given === undefined || given === false) return undefined
   const options = given === true ? {} : given
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isPlainObject(options)) {
     refuse('pressure', given, 'true, false, or an object of options')
   }
   return translate('pressure.', () => readPressure(options))
 }
 
-function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions) {
+function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions, sharing: Sharing) {
   const options = typeof key === 'function' ? { by: key, limit, queue } : key
-  if (typeof options !== 'object' || options === null) {
+  if (!isPlainObject(options)) {
     refuse('key', key, 'a function of the request, or { by, limit, queue, maxKeys }')
   }
   const where = typeof key === 'function' ? '' : 'key.'
@@ -143,7 +151,7 @@ function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions)
     where,
     () => new KeyedLimiters({ name: 'key', limit: each, queue: options.queue, maxKeys }),
   )
-  return { by, limiters }
+  return { by, limiters: sharing.watch(limiters, options.queue, where) }
 }
 
 function translate<T>(where: string, create: () => T): T {

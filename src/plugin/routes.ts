@@ -104,7 +104,12 @@ export class Routes {
     const name = nameOf(options)
     const given =
       config?.concurrency === undefined ? {} : readRouteConcurrency(name, config.concurrency)
-    if (given === false || this.#isExempt(url)) {
+    const isExempt = this.#isExempt(url)
+    if (isExempt && given !== false && config?.concurrency !== undefined) {
+      const takes = 'effect only where the route is not exempt'
+      refuse(`${name}: config.concurrency`, config.concurrency, takes)
+    }
+    if (given === false || isExempt) {
       options.config = { ...config, [kRoute]: this.#createExempt(url) } as RouteConfig
       return
     }
@@ -132,9 +137,10 @@ export class Routes {
   }
 
   #create(pattern: string, own: Limiter | undefined, given: RouteConcurrencyOptions): Route {
-    const { app, priority } = this.#settings
+    const { app, keyed, priority, sharing } = this.#settings
     const milliseconds = given.timeout ?? this.#settings.timeout
     const timeout = milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds
+    if ((given.priority ?? priority) !== undefined) sharing.told(own, app, keyed?.limiters)
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
       exempt: false,
@@ -209,7 +215,9 @@ export class Routes {
     { limit, queue }: RouteConcurrencyOptions,
   ): Limiter | undefined {
     if (limit === undefined) return undefined
-    const limiter = createLimiter(`${route}: config.concurrency.`, { name, limit, queue })
+    const where = `${route}: config.concurrency.`
+    const limiter = createLimiter(where, { name, limit, queue })
+    this.#settings.sharing.watch(limiter, queue, where)
     this.#concurrency.limiters.push(limiter)
     return limiter
   }

@@ -37,7 +37,10 @@ export interface SluiceOptions {
   reject?: RejectFunction | undefined
   /** Where requests are admitted; `preHandler` comes after authentication and the body. */
   hook?: 'onRequest' | 'preHandler' | undefined
-  /** Route patterns outside every limit, `*` at the end for any rest; replaces the default list. */
+  /**
+   * Route patterns outside every limit, `*` at the end for any rest; replaces the default list. Such a
+   * route has no `config.concurrency` but false.
+   */
   exempt?: readonly string[] | undefined
 }
 

@@ -418,14 +418,37 @@ describe('guarantee 8: bad options get a clear error', () => {
     [{ limit: 1, queue: { size: -1 } }, 'queue.size: got -1, takes an integer in 0..'],
     [{ limit: 1, queue: { timeout: '1s' } }, 'queue.timeout: got "1s", takes a number'],
     [{ limit: 1, queue: { order: 'random' } }, 'queue.order: got "random", takes \'fifo\''],
-    [{ limit: 1, queue: { shares: 0.5 } }, 'queue.shares: got 0.5, takes an object'],
+    [{ limit: 1, queue: { shares: 0.5 } }, 'queue.shares: got 0.5, takes a plain object'],
     [{ limit: 1, queue: { shares: { high: 1 } } }, 'queue.shares: got "high", takes priorities'],
     [{ limit: 1, queue: { shares: { 0: 0 } } }, 'queue.shares.0: got 0, takes a number > 0 and'],
     [{ limit: 1, queue: { shares: { 0: 0.6, 1: 0.5 } } }, 'queue.shares: got 1.1 together, takes'],
+    [
+      { limit: 1, queue: { shares: { 1: 0.2, '1.0': 0.3 } } },
+      'queue.shares: got "1.0", takes a priority once',
+    ],
+    [{ limit: 1, queue: { shares: { 0: 0.2, '-0': 0.3 } } }, 'got "-0", takes a priority once'],
+    [{ limit: 1, queue: { shares: new Map([[0, 0.5]]) } }, 'queue.shares: got Map, takes a plain'],
+    [{ limit: 1, queue: new Map() }, 'queue: got Map, takes a plain object'],
+    [{ limit: 1, queues: {} }, 'queues: got {}, takes no such name; name, limit, queue, clock'],
+    [{ limit: 1, size: 1n }, 'size: got 1, takes no such name'],
+    [{ limit: 1, sizes: { few: 1n } }, 'sizes: got an object that is no JSON, takes no such name'],
+    [Object.create({ limit: 1 }), 'options: got {}, takes a plain object'],
     [{ limit: 1, name: 7 }, 'name: got 7, takes a string'],
     [{ limit: 1, clock: 0 }, 'clock: got 0, takes a function'],
-  ])('%j', (options, message) => {
+  ])('%o', (options, message) => {
     expect(() => new Limiter(options as never)).toThrow(message)
+  })
+
+  test.each([
+    [{ permits: 2 }, 'permits: got 2, takes no such name; signal, timeout, priority'],
+    [new Map(), 'options: got Map, takes a plain object'],
+    [{ priority: '1' }, 'priority: got "1", takes a number'],
+  ])('acquire rejects with it, tryAcquire throws it: %o', async (options, message) => {
+    const limiter = new Limiter({ limit: 1 })
+    await expect(limiter.acquire(options as never)).rejects.toThrow(message)
+    expect(() => limiter.tryAcquire(options as never)).toThrow(TypeError)
+    expect(() => limiter.tryAcquire({ timeout: 0 } as never)).toThrow('timeout: got 0, takes no')
+    expect(limiter.inFlight).toBe(0)
   })
 
   test('an algorithm that learns belongs to one limiter, until that is closed', () => {

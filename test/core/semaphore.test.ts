@@ -343,9 +343,11 @@ describe('guarantee 8: bad arguments get a clear error', () => {
     [{ timeout: Number.NaN }, RangeError],
     [{ priority: Number.NaN }, RangeError],
     [{ signal: {} as never }, TypeError],
+    [{ timeOut: 5 } as never, TypeError],
+    [new Map() as never, TypeError],
     [5 as never, TypeError],
     [null as never, TypeError],
-  ])('acquire rejects with it: %j', async (options, type) => {
+  ])('acquire rejects with it: %o', async (options, type) => {
     const semaphore = new Semaphore(1)
     await expect(semaphore.acquire(options)).rejects.toThrow(type)
     expect(semaphore.availablePermits).toBe(1)

@@ -1,12 +1,18 @@
 /** Guarantee 8: bad options get a clear error at registration, and never silently a default. */
-import { fastify } from 'fastify'
+import { runInNewContext } from 'node:vm'
+import { type FastifyInstance, fastify } from 'fastify'
 import { describe, expect, test } from 'vitest'
-import sluice, { AimdLimit, FixedLimit } from '../../src/index.js'
+import sluice, { AimdLimit, FixedLimit, type SluiceOptions } from '../../src/index.js'
 
-async function registering(options: unknown): Promise<unknown> {
+/** What it fails with, if it does. */
+async function registering(
+  options: unknown,
+  declare: (app: FastifyInstance) => void = () => {},
+): Promise<unknown> {
   const app = fastify()
   try {
     await app.register(sluice, options as object)
+    declare(app)
     await app.ready()
     return undefined
   } catch (error) {
@@ -16,19 +22,11 @@ async function registering(options: unknown): Promise<unknown> {
   }
 }
 
-async function routing(concurrency: unknown): Promise<unknown> {
-  const app = fastify()
-  try {
-    await app.register(sluice)
+function routing(concurrency: unknown): Promise<unknown> {
+  return registering({}, (app) => {
     app.get('/other', { config: { concurrency: { limit: 3, group: 'db' } } }, async () => '')
     app.get('/report', { config: { concurrency } as object }, async () => '')
-    await app.ready()
-    return undefined
-  } catch (error) {
-    return error
-  } finally {
-    await app.close()
-  }
+  })
 }
 
 const nobody = (): string => ''
@@ -49,7 +47,7 @@ describe('app.register(sluice, options)', () => {
     [{ limit: null }, 'Option limit: got null, takes'],
     [{ limits: 5 }, 'Option limits: got 5, takes no such name; limit, queue, key,'],
     [{ queue: { size: 5 } }, 'Option queue: got {"size":5}, takes effect only beside limit'],
-    [{ limit: 1, queue: 5 }, 'Option queue: got 5, takes an object'],
+    [{ limit: 1, queue: 5 }, 'Option queue: got 5, takes a plain object'],
     [{ limit: 1, queue: { size: -1 } }, 'Option queue.size: got -1, takes an integer in 0..'],
     [{ limit: 1, queue: { sizes: 1 } }, 'Option queue.sizes: got 1, takes no such name; size,'],
     [{ limit: 1, queue: { order: 'random' } }, 'Option queue.order: got "random", takes'],
@@ -73,7 +71,8 @@ describe('app.register(sluice, options)', () => {
     [{ priority: 5 }, 'Option priority: got 5, takes a function'],
     [{ reject: 'no' }, 'Option reject: got "no", takes a function'],
     [{ exempt: '/x' }, 'Option exempt: got "/x", takes an array of route patterns'],
-    [{ exempt: [/x/] }, 'Option exempt: got an array of 1, takes an array of route patterns'],
+    [{ exempt: [/x/] }, "Option exempt: got RegExp, takes route patterns, which begin with '/'"],
+    [{ exempt: ['health'] }, `Option exempt: got "health", takes route patterns, which begin`],
     [{ key: 'ip' }, 'Option key: got "ip", takes a function of the request, or {'],
     [{ key: nobody }, 'Option limit: got undefined, takes an integer >= 1, for each key'],
     [{ key: nobody, limit: new FixedLimit(2) }, 'Option limit: got FixedLimit, takes an integer'],
@@ -87,6 +86,46 @@ describe('app.register(sluice, options)', () => {
       code: 'SLUICE_OPTIONS',
       message: expect.stringContaining(message),
     })
+  })
+
+  class Options {
+    size = 1
+    limit = 1
+    by = nobody
+    algorithm = 'vegas'
+  }
+
+  test.each([
+    [new Map([['limit', 1]]), 'Option options: got Map, takes a plain object'],
+    [new Options(), 'Option options: got Options, takes a plain object'],
+    [{ limit: new Options() }, 'Option limit: got Options, takes an integer >= 1,'],
+    [{ limit: new Map() }, 'Option limit: got Map, takes an integer >= 1,'],
+    [{ limit: 1, queue: new Map() }, 'Option queue: got Map, takes a plain object'],
+    [{ limit: 1, queue: [] }, 'Option queue: got an array of 0, takes a plain object'],
+    [{ limit: 1, queue: new Options() }, 'Option queue: got Options, takes a plain object'],
+    [{ limit: 1, queue: { shares: new Map() } }, 'Option queue.shares: got Map, takes a plain'],
+    [{ limit: 1, queue: { shares: [0.5] } }, 'Option queue.shares: got an array of 1, takes a'],
+    [{ pressure: new Map() }, 'Option pressure: got Map, takes true, false, or an object of'],
+    [{ pressure: new Date() }, 'Option pressure: got Date, takes true, false, or an object of'],
+    [{ key: new Map() }, 'Option key: got Map, takes a function of the request, or { by, limit,'],
+    [{ key: new Options() }, 'Option key: got Options, takes a function of the request, or {'],
+    [
+      { key: { by: nobody, limit: 1, queue: new Map() } },
+      'Option key.queue: got Map, takes a plain object',
+    ],
+    [{ reject: new Map() }, 'Option reject: got Map, takes a function'],
+    [{ exempt: new Set(['/x']) }, 'Option exempt: got Set, takes an array of route patterns'],
+  ])('never reads what is no plain object as if it said nothing: %o', async (options, message) => {
+    expect(await registering(options)).toMatchObject({
+      code: 'SLUICE_OPTIONS',
+      message: expect.stringContaining(message),
+    })
+  })
+
+  test('takes objects without a prototype, and those of another realm', async () => {
+    const bare = Object.assign(Object.create(null), { size: 1 })
+    expect(await registering({ limit: 1, queue: bare })).toBeUndefined()
+    expect(await registering({ limit: 1, queue: runInNewContext('({ size: 1 })') })).toBeUndefined()
   })
 
   test('takes good ones', async () => {
@@ -142,6 +181,10 @@ describe('config.concurrency', () => {
     [{ timeout: -1 }, 'GET /report: config.concurrency.timeout: got -1, takes milliseconds'],
     [{ releaseOn: 1 }, 'GET /report: config.concurrency.releaseOn: got 1, takes'],
     [{ priority: 1 }, 'GET /report: config.concurrency.priority: got 1, takes a function'],
+    [new Map([['limit', 1]]), 'GET /report: config.concurrency: got Map, takes an integer >= 1'],
+    [[5], 'GET /report: config.concurrency: got an array of 1, takes an integer >= 1'],
+    [new Number(5), 'GET /report: config.concurrency: got Number, takes an integer >= 1'],
+    [{ limit: 1, queue: new Map() }, 'config.concurrency.queue: got Map, takes a plain object'],
   ])('%j', async (concurrency, message) => {
     expect(await routing(concurrency)).toMatchObject({
       code: 'SLUICE_OPTIONS',
@@ -163,4 +206,62 @@ describe('config.concurrency', () => {
       expect(await routing(good)).toBeUndefined()
     }
   })
+})
+
+describe('queue.shares without any priority are refused: all work would be of one', () => {
+  const shares = { 0: 0.2 }
+  const priority = (): number => 1
+
+  const route = (concurrency: object) => (app: FastifyInstance) => {
+    app.get('/a', { config: { concurrency } }, async () => '')
+  }
+
+  test.each<[SluiceOptions, string, ((app: FastifyInstance) => void)?]>([
+    [{ limit: 1, queue: { shares } }, 'queue.shares'],
+    [{ key: nobody, limit: 1, queue: { shares } }, 'queue.shares'],
+    [{ key: { by: nobody, limit: 1, queue: { shares } } }, 'key.queue.shares'],
+    [{}, 'GET /a: config.concurrency.queue.shares', route({ limit: 1, queue: { shares } })],
+    [
+      {},
+      'GET /a: config.concurrency.queue.shares',
+      (app) => {
+        route({ limit: 1, queue: { shares } })(app)
+        app.get('/b', { config: { concurrency: { priority } } }, async () => '')
+      },
+    ],
+    [{ limit: 1, queue: { shares } }, 'queue.shares', (app) => app.get('/metrics', async () => '')],
+  ])('%j', async (options, name, declare) => {
+    expect(await registering(options, declare)).toMatchObject({
+      code: 'SLUICE_OPTIONS',
+      message: `Option ${name}: got {"0":0.2}, takes effect only beside priority`,
+    })
+  })
+
+  test('the option, the route itself, or any route of the app or group will do', async () => {
+    const queue = { shares }
+    const one = { limit: 1, queue }
+    expect(await registering({ ...one, priority })).toBeUndefined()
+    expect(await registering({ key: { by: nobody, ...one }, priority })).toBeUndefined()
+    expect(await registering({ priority }, route(one))).toBeUndefined()
+    expect(await registering({}, route({ ...one, priority }))).toBeUndefined()
+    expect(await registering(one, route({ priority }))).toBeUndefined()
+    expect(await registering({ key: { by: nobody, ...one } }, route({ priority }))).toBeUndefined()
+    const group = (app: FastifyInstance): void => {
+      route({ ...one, group: 'g' })(app)
+      app.get('/b', { config: { concurrency: { group: 'g', priority } } }, async () => '')
+    }
+    expect(await registering({}, group)).toBeUndefined()
+  })
+})
+
+test('options of a route that is exempt are refused: nothing would heed them', async () => {
+  const app = fastify()
+  await app.register(sluice)
+  const declare = (concurrency: number | false) => () =>
+    app.get('/metrics', { config: { concurrency } }, async () => '')
+  expect(declare(2)).toThrow(
+    'Option GET /metrics: config.concurrency: got 2, takes effect only where the route is not exempt',
+  )
+  expect(declare(false)).not.toThrow()
+  await app.close()
 })

@@ -13,7 +13,7 @@
  *   own 1.5 and 4 settle at nearly twice that. Half of each change is made, and the average spans 100
  *   windows, not 600, since probes keep it low: the limit halves within 5 s and doubles within 5.
  */
-import { show } from '../check.js'
+import { isPlainObject, show } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
 import { type BoundOptions, type Bounds, readBounds } from './bounds.js'
 import { FixedLimit } from './fixed.js'
@@ -62,7 +62,7 @@ export function toAlgorithm(given: LimitOption): LimitAlgorithm {
   if (typeof given === 'string' && isName(given)) return createNamed({ algorithm: given })
   if (typeof given !== 'object' || given === null) return refuse(given)
   if ('onSample' in given) return checkAlgorithm(given)
-  if (!('algorithm' in given)) return refuse(given)
+  if (!isPlainObject(given) || !('algorithm' in given)) return refuse(given)
   if (isName(given.algorithm)) return createNamed(given)
   throw new TypeError(`limit.algorithm: got ${show(given.algorithm)}, takes ${NAMES}`)
 }

@@ -164,18 +164,27 @@ describe('guarantee 8: bad options get a clear error', () => {
     [Gradient2Limit, { tolerance: 0.9 }, 'tolerance: got 0.9, takes a number >= 1'],
     [Gradient2Limit, { longWindow: 0 }, 'longWindow: got 0, takes an integer in 1..'],
     [Gradient2Limit, { queueSize: '4' }, 'queueSize: got "4", takes a number'],
-    [Gradient2Limit, 5, 'options: got 5, takes an object'],
+    [Gradient2Limit, 5, 'options: got 5, takes a plain object'],
   ])('%o %j', (Limit, options, message) => {
     expect(() => new (Limit as new (options: unknown) => unknown)(options)).toThrow(message)
+  })
+
+  test.each([AimdLimit, VegasLimit, Gradient2Limit])('%o takes plain objects', (Limit) => {
+    const create = (options: unknown) => () => new Limit(options as object)
+    expect(create(new Map())).toThrow('options: got Map, takes a plain object')
+    expect(create([])).toThrow('options: got an array of 0, takes a plain object')
+    expect(create({ limits: 5 })).toThrow('limits: got 5, takes no such name; initial, min,')
   })
 
   test.each([
     [{ minWindow: 0 }, 'minWindow: got 0, takes milliseconds > 0'],
     [{ minWindow: 50, maxWindow: 20 }, 'maxWindow: got 20, takes milliseconds >= minWindow, 50'],
     [{ windowSize: 0 }, 'windowSize: got 0, takes an integer in 1..'],
+    [new Map(), 'options: got Map, takes a plain object'],
+    [{ window: 5 }, 'window: got 5, takes no such name; minWindow, maxWindow'],
     [{ minRtt: -1 }, 'minRtt: got -1, takes milliseconds >= 0'],
   ])('WindowedLimit %j', (options, message) => {
-    expect(() => new WindowedLimit(new AimdLimit(), options)).toThrow(message)
+    expect(() => new WindowedLimit(new AimdLimit(), options as never)).toThrow(message)
     expect(() => new WindowedLimit({} as never)).toThrow(
       'delegate: got {}, takes a limit algorithm',
     )
