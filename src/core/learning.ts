@@ -7,7 +7,7 @@ import { checkInteger, show } from './check.js'
 import type { Clock } from './clock.js'
 import { claim, disclaim } from './limits/claim.js'
 import { FixedLimit } from './limits/fixed.js'
-import type { LimitAlgorithm } from './limits/limit.js'
+import { type LimitAlgorithm, readLimit } from './limits/limit.js'
 import { Patience } from './patience.js'
 import { ShortestRun } from './shortest-run.js'
 import type { Outcome, Token } from './token.js'
@@ -31,7 +31,7 @@ export class Learning {
   constructor(algorithm: LimitAlgorithm, clock: Clock, bounded: boolean) {
     this.#algorithm = algorithm
     this.#clock = clock
-    this.limit = atLeastOne(algorithm.limit)
+    this.limit = readLimit(algorithm)
     this.adapts = !(algorithm instanceof FixedLimit)
     if (this.adapts) claim(algorithm)
     this.#patience = this.adapts && !bounded ? new Patience() : undefined
@@ -64,7 +64,7 @@ export class Learning {
     }
     if (!this.adapts) return
     this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
-    this.limit = atLeastOne(this.#algorithm.limit)
+    this.limit = readLimit(this.#algorithm)
   }
 
   /** From now on runs are timed. */
@@ -101,8 +101,4 @@ export class Learning {
   close(): void {
     disclaim(this.#algorithm)
   }
-}
-
-function atLeastOne(limit: number): number {
-  return limit >= 1 ? Math.floor(limit) : 1
 }

@@ -79,7 +79,7 @@ describe('guarantee 1: in flight never exceeds the limit', () => {
     first.succeed()
     expect([limiter.limit, limiter.inFlight, limiter.queued]).toEqual([2, 2, 1])
     clock.advance(10)
-    algorithm.limit = Number.NaN
+    algorithm.limit = -3
     ;(await waiters[0])?.succeed()
     expect([limiter.limit, limiter.inFlight, limiter.queued]).toEqual([1, 1, 1])
   })
@@ -116,6 +116,31 @@ describe('guarantee 2: a token ends exactly once', () => {
     ;(await next).ignore()
     expect(limiter.inFlight).toBe(0)
   })
+
+  test.each([
+    [Number.NaN, 'NaN'],
+    ['3', '"3"'],
+    [Number.POSITIVE_INFINITY, 'Infinity'],
+  ])(
+    'or its limit is %o: the limit stays, and whoever ended the token is told',
+    async (nonsense, got) => {
+      const clock = fakeClock()
+      const algorithm = new ScriptedLimit(2)
+      const limiter = new Limiter({ limit: algorithm, clock })
+      const tokens = [await limiter.acquire(), await limiter.acquire()]
+      const next = limiter.acquire()
+      clock.advance(1)
+      algorithm.limit = nonsense as number
+      expect(() => tokens[0]?.succeed()).toThrow(
+        new RangeError(`limit: got an algorithm whose limit is ${got}, takes a finite one`),
+      )
+      expect([limiter.limit, limiter.inFlight]).toEqual([2, 2])
+      algorithm.limit = 1
+      tokens[1]?.succeed()
+      ;(await next).ignore()
+      expect([limiter.limit, limiter.inFlight]).toEqual([1, 0])
+    },
+  )
 })
 
 describe('guarantee 3: the order of the queue', () => {

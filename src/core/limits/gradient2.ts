@@ -11,7 +11,8 @@
  */
 import { checkInteger, checkNames, checkNumberIn, checkObject } from '../check.js'
 import { readBounds } from './bounds.js'
-import { checkRtt, type LimitAlgorithm, type MaxRtt, maxRttOf, type Sample } from './limit.js'
+import { type MaxRtt, maxRttOf, type OfLimit, ofLimit } from './given.js'
+import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
 export interface Gradient2Options {
   /** An integer in [min, max]; default 20. */
@@ -23,7 +24,7 @@ export interface Gradient2Options {
   /** How much of each change is made, in (0, 1]; default 0.2. */
   smoothing?: number | undefined
   /** The burst that is allowed for: a number >= 0, or a function of the limit; default 4. */
-  queueSize?: number | ((limit: number) => number) | undefined
+  queueSize?: OfLimit | undefined
   /** The samples that the long average spans: an integer >= 1; default 600. */
   longWindow?: number | undefined
   /** How much slower than the average a sample may be: >= 1; default 1.5. */
@@ -70,14 +71,10 @@ export class Gradient2Limit implements LimitAlgorithm {
     checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
     checkInteger('longWindow', longWindow, 1, Number.MAX_SAFE_INTEGER)
     checkNumberIn('tolerance', tolerance, 'a number >= 1', (n) => n >= 1 && n < Infinity)
-    if (typeof queueSize !== 'function') {
-      const takes = 'a number >= 0, or a function of the limit'
-      checkNumberIn('queueSize', queueSize, takes, (n) => n >= 0 && n < Infinity)
-    }
     this.#min = min
     this.#max = max
     this.#smoothing = smoothing
-    this.#queueSize = typeof queueSize === 'function' ? queueSize : () => queueSize
+    this.#queueSize = ofLimit('queueSize', queueSize, Number.MAX_VALUE)
     this.#tolerance = tolerance
     this.#maxRtt = maxRttOf(maxRtt)
     this.#factor = 2 / (longWindow + 1)
@@ -92,7 +89,7 @@ export class Gradient2Limit implements LimitAlgorithm {
     checkRtt(rtt)
     const estimate = this.#estimate
     const queueSize = this.#queueSize(Math.floor(estimate))
-    const longRtt = this.#addToLong(rtt)
+    const longRtt = this.#addToLong(rtt, this.#maxRtt())
     if (longRtt / rtt > 2) this.#longRtt *= 0.95
     if (inFlight < estimate / 2) return this.limit
     const gradient = Math.max(0.5, Math.min(1, (this.#tolerance * longRtt) / rtt))
@@ -102,7 +99,7 @@ export class Gradient2Limit implements LimitAlgorithm {
     return this.limit
   }
 
-  #addToLong(rtt: number): number {
+  #addToLong(rtt: number, maxRtt: number): number {
     if (this.#samples < WARM_UP) {
       this.#samples++
       this.#sum += rtt
@@ -110,7 +107,7 @@ export class Gradient2Limit implements LimitAlgorithm {
     } else {
       this.#longRtt = this.#longRtt * (1 - this.#factor) + rtt * this.#factor
     }
-    this.#longRtt = Math.min(this.#longRtt, this.#maxRtt())
+    this.#longRtt = Math.min(this.#longRtt, maxRtt)
     return this.#longRtt
   }
 }

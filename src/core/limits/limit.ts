@@ -1,4 +1,4 @@
-import { checkNumberIn } from '../check.js'
+import { checkNumberIn, show } from '../check.js'
 
 /** What a limit learns from one finished request. */
 export interface Sample {
@@ -15,7 +15,7 @@ export interface Sample {
 /**
  * Decides how many may be in flight: a sample in, a number out. It knows no requests and no clock,
  * so it can be tested with exact numbers. A limiter reads `limit` after each sample, floors it and
- * takes it as at least 1.
+ * takes it as at least 1; one that is no finite number is an error, and the limit stays.
  */
 export interface LimitAlgorithm {
   readonly limit: number
@@ -23,17 +23,16 @@ export interface LimitAlgorithm {
   onSample(sample: Sample): number
 }
 
+/** An integer >= 1. @throws RangeError for a limit that is no finite number. */
+export function readLimit({ limit }: LimitAlgorithm): number {
+  if (!Number.isFinite(limit)) {
+    const got = `an algorithm whose limit is ${show(limit)}`
+    throw new RangeError(`limit: got ${got}, takes a finite one`)
+  }
+  return Math.max(1, Math.floor(limit))
+}
+
 /** A clock too coarse for its work would teach a limit that work takes no time. */
 export function checkRtt(rtt: number): void {
   checkNumberIn('rtt', rtt, 'milliseconds > 0', (value) => value > 0)
-}
-
-/** The most that may count as normal, in milliseconds, > 0, or a function that gives it. */
-export type MaxRtt = number | (() => number)
-
-export function maxRttOf(value: MaxRtt): () => number {
-  if (typeof value === 'function') return value
-  const takes = 'milliseconds > 0, or a function that gives them'
-  checkNumberIn('maxRtt', value, takes, (n) => n > 0)
-  return () => value
 }

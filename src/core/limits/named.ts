@@ -17,8 +17,9 @@ import { isPlainObject, show } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
 import { type BoundOptions, type Bounds, readBounds } from './bounds.js'
 import { FixedLimit } from './fixed.js'
+import { type MaxRtt, maxRttOf } from './given.js'
 import { Gradient2Limit, type Gradient2Options } from './gradient2.js'
-import { type LimitAlgorithm, type MaxRtt, maxRttOf } from './limit.js'
+import { type LimitAlgorithm, readLimit } from './limit.js'
 import { ProbedLimit } from './probed.js'
 import { VegasLimit, type VegasOptions } from './vegas.js'
 import { WindowedLimit } from './windowed.js'
@@ -80,10 +81,9 @@ function createNamed<Name extends AlgorithmName>(
 }
 
 function checkAlgorithm(given: LimitAlgorithm): LimitAlgorithm {
-  const { limit, onSample } = given
-  if (typeof limit !== 'number' || typeof onSample !== 'function') return refuse(given)
-  if (Number.isFinite(limit)) return given
-  throw new RangeError(`limit: got an algorithm whose limit is ${limit}, takes a finite one`)
+  if (typeof given.limit !== 'number' || typeof given.onSample !== 'function') return refuse(given)
+  readLimit(given)
+  return given
 }
 
 function refuse(given: unknown): never {
@@ -104,9 +104,10 @@ function probed(
   limit: (common: Bounds & { maxRtt: MaxRtt }) => LimitAlgorithm,
 ): LimitAlgorithm {
   const bounds = readBounds(options, BOUNDS)
-  const maxRtt = maxRttOf(options.maxRtt ?? Number.POSITIVE_INFINITY)
+  const { maxRtt = Number.POSITIVE_INFINITY } = options
+  const normal = maxRttOf(maxRtt)
   return new ProbedLimit(
-    (atRest) => limit({ ...bounds, maxRtt: () => Math.min(maxRtt(), atRest()) }),
+    (atRest) => limit({ ...bounds, maxRtt: () => Math.min(normal(), atRest()) }),
     bounds.min,
   )
 }

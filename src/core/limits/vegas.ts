@@ -7,12 +7,10 @@
  * many processes do not probe together.
  * Source: Netflix concurrency-limits, VegasLimit, after TCP Vegas.
  */
-import { checkInteger, checkNames, checkNumberIn, checkObject, show } from '../check.js'
+import { checkInteger, checkNames, checkNumberIn, checkObject } from '../check.js'
 import { readBounds } from './bounds.js'
-import { checkRtt, type LimitAlgorithm, type MaxRtt, maxRttOf, type Sample } from './limit.js'
-
-/** A number, or one that depends on the limit. */
-export type OfLimit = number | ((limit: number) => number)
+import { type MaxRtt, maxRttOf, type OfLimit, ofLimit, randomOf } from './given.js'
+import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
 export interface VegasOptions {
   /** An integer in [min, max]; default 20. */
@@ -73,21 +71,19 @@ export class VegasLimit implements LimitAlgorithm {
     ])
     const { initial, min, max } = readBounds(options, { initial: 20, min: 1, max: 1000 })
     const { smoothing = 1, probeMultiplier = 30, random = Math.random } = options
-    const { maxRtt = Number.POSITIVE_INFINITY } = options
+    const { alpha = (limit) => 3 * log10(limit), beta = (limit) => 6 * log10(limit) } = options
+    const { threshold = log10, maxRtt = Number.POSITIVE_INFINITY } = options
     checkNumberIn('smoothing', smoothing, 'a number > 0 and <= 1', (n) => n > 0 && n <= 1)
     checkInteger('probeMultiplier', probeMultiplier, 1, Number.MAX_SAFE_INTEGER)
-    if (typeof random !== 'function') {
-      throw new TypeError(`random: got ${show(random)}, takes a function`)
-    }
     this.#min = min
     this.#max = max
     this.#smoothing = smoothing
-    this.#alpha = ofLimit('alpha', options.alpha ?? ((limit) => 3 * log10(limit)))
-    this.#beta = ofLimit('beta', options.beta ?? ((limit) => 6 * log10(limit)))
-    this.#threshold = ofLimit('threshold', options.threshold ?? log10)
+    this.#alpha = ofLimit('alpha', alpha, Infinity)
+    this.#beta = ofLimit('beta', beta, Infinity)
+    this.#threshold = ofLimit('threshold', threshold, Infinity)
     this.#probeMultiplier = probeMultiplier
     this.#maxRtt = maxRttOf(maxRtt)
-    this.#random = random
+    this.#random = randomOf(random)
     this.#estimate = initial
     this.#jitter = this.#nextJitter()
   }
@@ -140,10 +136,4 @@ export class VegasLimit implements LimitAlgorithm {
 /** Whole, and at least 1. */
 function log10(limit: number): number {
   return Math.max(1, Math.floor(Math.log10(limit)))
-}
-
-function ofLimit(name: string, value: OfLimit): (limit: number) => number {
-  if (typeof value === 'function') return value
-  checkNumberIn(name, value, 'a number >= 0, or a function of the limit', (n) => n >= 0)
-  return () => value
 }

@@ -109,6 +109,58 @@ describe('maxRtt: an incident does not become the new normal', () => {
   })
 })
 
+describe('a function that gives nonsense throws at that sample, and teaches nothing', () => {
+  type Give = () => unknown
+
+  test.each<[string, unknown, (give: Give) => LimitAlgorithm, string]>([
+    [
+      'maxRtt',
+      Number.NaN,
+      (give) => gradient2({ maxRtt: give }),
+      'milliseconds > 0, or a function',
+    ],
+    ['maxRtt', 0, (give) => vegas({ maxRtt: give }), 'milliseconds > 0, or a function'],
+    ['queueSize', '4', (give) => gradient2({ queueSize: give }), 'a number >= 0, or a function of'],
+    ['queueSize', Infinity, (give) => gradient2({ queueSize: give }), 'a number >= 0, or a'],
+    ['alpha', undefined, (give) => vegas({ alpha: give, threshold: 0 }), 'a number >= 0, or a'],
+    ['beta', -1, (give) => vegas({ beta: give }), 'a number >= 0, or a function of the limit'],
+    ['threshold', Number.NaN, (give) => vegas({ threshold: give }), 'a number >= 0, or a'],
+  ])('%s: %o', (name, nonsense, create, takes) => {
+    let gives: unknown = 10
+    const limit = create(() => gives)
+    const spared = create(() => 10)
+    const both = (rtt: number): number => {
+      const learnt = feed(limit, rtt)
+      expect(learnt).toBe(feed(spared, rtt))
+      return learnt
+    }
+    both(9)
+    const before = both(9.9)
+    gives = nonsense
+    const got = typeof nonsense === 'string' ? `"${nonsense}"` : nonsense
+    const error = new RegExp(`^${name}: got a function that gives ${got}, takes ${takes}`)
+    expect(() => feed(limit, 9.9)).toThrow(RangeError)
+    expect(() => feed(limit, 9.9)).toThrow(error)
+    expect(limit.limit).toBe(before)
+    gives = 10
+    for (const rtt of [9.9, 30, 12, 9.9]) both(rtt)
+  })
+
+  test('random, as soon as it is asked', () => {
+    expect(() => vegas({ random: () => 1 })).toThrow(
+      new RangeError('random: got a function that gives 1, takes a function that gives [0, 1)'),
+    )
+  })
+
+  function vegas(options: object): VegasLimit {
+    return new VegasLimit({ initial: 100, probeMultiplier: 1e6, ...options })
+  }
+
+  function gradient2(options: object): Gradient2Limit {
+    return new Gradient2Limit({ initial: 100, ...options })
+  }
+})
+
 describe('WindowedLimit', () => {
   test('gives its limit one sample a window: the average, the most in flight, any drop', () => {
     const samples: object[] = []
@@ -157,6 +209,7 @@ describe('guarantee 8: bad options get a clear error', () => {
     [VegasLimit, { initial: 0 }, 'initial: got 0, takes an integer in 1..'],
     [VegasLimit, { smoothing: 0 }, 'smoothing: got 0, takes a number > 0 and <= 1'],
     [VegasLimit, { alpha: -1 }, 'alpha: got -1, takes a number >= 0, or a function of the limit'],
+    [VegasLimit, { threshold: null }, 'threshold: got null, takes a number'],
     [VegasLimit, { probeMultiplier: 0.5 }, 'probeMultiplier: got 0.5, takes an integer in 1..'],
     [VegasLimit, { maxRtt: 0 }, 'maxRtt: got 0, takes milliseconds > 0'],
     [Gradient2Limit, { maxRtt: '1s' }, 'maxRtt: got "1s", takes a number'],
