@@ -54,8 +54,10 @@ export class ProbedLimit implements LimitAlgorithm {
     const now = sample.startTime + sample.rtt
     const probe = this.#probe
     if (probe === undefined) {
-      this.#usual.add(sample.rtt)
       this.#delegate.onSample(sample)
+      // How long work goes on until it is dropped is not what it takes.
+      if (sample.dropped) return this.limit
+      this.#usual.add(sample.rtt)
       this.#next ??= now + SHORTEST
       if (now >= this.#next) this.#begin(now)
     } else {
@@ -84,7 +86,7 @@ export class ProbedLimit implements LimitAlgorithm {
   }
 }
 
-/** The average and deviation of the last hundred samples, about. */
+/** The average and deviation of the last hundred samples that were not dropped, about. */
 class Usual {
   #count = 0
   #average = 0
