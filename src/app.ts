@@ -38,11 +38,14 @@ export const PUBLIC_FOLDER: string = join(
   'public',
 )
 
-/** What the app needs of the configuration. */
-export type AppConfig = Pick<
-  Config,
-  'TIME_SCALE' | 'LIMIT' | 'QUEUE_SIZE' | 'QUEUE_TIMEOUT_MS' | 'ADMIN_PORT' | 'ADMIN_TOKEN'
->
+/** What the app needs of the configuration, and takes from it. */
+export type AppConfig = Pick<Config, 'TIME_SCALE'> &
+  Partial<
+    Pick<
+      Config,
+      'LIMIT' | 'QUEUE_SIZE' | 'QUEUE_TIMEOUT_MS' | 'PRESSURE' | 'ADMIN_PORT' | 'ADMIN_TOKEN'
+    >
+  >
 
 export async function buildApp(
   config: AppConfig,
@@ -64,6 +67,7 @@ export async function buildServer(
       config.LIMIT === undefined
         ? undefined
         : { size: config.QUEUE_SIZE, timeout: config.QUEUE_TIMEOUT_MS },
+    pressure: config.PRESSURE,
   })
 
   const example: ExampleOptions = {

@@ -52,6 +52,7 @@ export const schema = Type.Object({
   QUEUE_TIMEOUT_MS: Type.Optional(
     Type.Number({ ...milliseconds, description: `${milliseconds.description}, beside LIMIT` }),
   ),
+  PRESSURE: Type.Boolean({ default: false, description: 'true or false' }),
   ADMIN_PORT: Type.Optional(
     Type.Integer({
       minimum: 0,

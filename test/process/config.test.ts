@@ -9,12 +9,15 @@ describe('the environment', () => {
       PORT: 3000,
       LOG_LEVEL: 'info',
       TIME_SCALE: 1,
+      PRESSURE: false,
       ADMIN_HOST: '127.0.0.1',
       DRAIN_DELAY_MS: 0,
       DRAIN_TIMEOUT_MS: 10_000,
     }
     expect(readConfig({})).toEqual(defaults)
-    expect(readConfig({ PORT: '', HOST: '', LIMIT: '', OTHER: 'x' })).toEqual(defaults)
+    expect(readConfig({ PORT: '', HOST: '', LIMIT: '', PRESSURE: '', OTHER: 'x' })).toEqual(
+      defaults,
+    )
     expect(Object.isFrozen(readConfig({}))).toBe(true)
   })
 
@@ -39,6 +42,20 @@ describe('the environment', () => {
   })
 
   test.each([
+    ['true', ['event-loop']],
+    ['false', []],
+    ['', []],
+  ])(
+    'PRESSURE=%s turns the pressure of the event loop on or leaves it off',
+    async (PRESSURE, names) => {
+      const app = await buildApp(readConfig({ PRESSURE }))
+      const limiters = app.concurrency.limiters.map(({ name }) => name)
+      expect(limiters.filter((name) => name === 'event-loop')).toEqual(names)
+      await app.close()
+    },
+  )
+
+  test.each([
     ['PORT', '-1'],
     ['PORT', '80.5'],
     ['PORT', 'http'],
@@ -52,6 +69,10 @@ describe('the environment', () => {
     ['LIMIT', '0'],
     ['LIMIT', '2.5'],
     ['LIMIT', 'Vegas'],
+    ['PRESSURE', '1'],
+    ['PRESSURE', 'TRUE'],
+    ['PRESSURE', ' true'],
+    ['PRESSURE', 'null'],
     ['ADMIN_PORT', '65536'],
     ['ADMIN_PORT', '3000'],
     ['ADMIN_HOST', '0.0.0.0'],
