@@ -1,16 +1,30 @@
 /** How a request ended is what its limit learns; and what is held is given back at the right moment. */
 import { Readable } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import sluice, { type LimitAlgorithm, type Limiter, type Sample } from '../../src/index.js'
+import { type FakeClock, stopPerformanceClock } from '../support/clock.js'
+import { turns } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'
 
 let app: FastifyInstance
+let clock: FakeClock
 
-afterEach(() => app.close())
+beforeEach(() => {
+  clock = stopPerformanceClock()
+})
 
-const nap = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await app.close()
+})
+
+/** Work that takes 5 ms. */
+async function nap(): Promise<void> {
+  clock.advance(5)
+  await turns(1)
+}
 
 /** Keeps what it is told. */
 class Pupil implements LimitAlgorithm {
@@ -79,13 +93,12 @@ describe('what a limit learns', () => {
       'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n'
     const wire = await send(await listen(app), `${head}a`)
     await until(() => app.concurrency.snapshot().limiters[0]?.inFlight === 1)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    clock.advance(100)
     wire.socket.write('b')
     await wire.received('200 OK')
     wire.socket.destroy()
     await untilIdle({ app })
-    expect(limit.samples).toHaveLength(1)
-    expect(limit.samples[0]?.rtt).toBeLessThan(90)
+    expect(limit.samples.map(({ rtt }) => rtt)).toEqual([5])
   })
 
   test('nothing of a wait for a wider limit, and to grow no more by it', async () => {
@@ -100,12 +113,12 @@ describe('what a limit learns', () => {
     const held = (app.concurrency.limiters[0] as Limiter).tryAcquire()
     const answers = [app.inject('/').then(), app.inject('/').then()]
     await until(() => app.concurrency.limiters[0]?.queued === 2)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    clock.advance(100)
     held?.ignore()
     await Promise.all(answers)
     await untilIdle({ app })
     expect(limit.samples.map(({ inFlight }) => inFlight)).toEqual([1, 1])
-    expect(limit.samples[0]?.rtt).toBeLessThan(90)
+    expect(limit.samples.map(({ rtt }) => rtt)).toEqual([5, 5])
   })
 
   test('how many were in flight, also of what waited for something narrower or the loop before', async () => {
@@ -113,8 +126,7 @@ describe('what a limit learns', () => {
     app = fastify()
     await app.register(sluice, { limit: 100, pressure: true })
     app.get('/busy', async () => {
-      const end = performance.now() + 15
-      while (performance.now() < end);
+      clock.advance(15)
       return ''
     })
     app.get('/', { config: { concurrency: { limit } } }, async () => {
@@ -132,7 +144,8 @@ describe('what a limit learns', () => {
 
 async function* parts(ms: number): AsyncGenerator<string> {
   yield 'head'
-  await new Promise((resolve) => setTimeout(resolve, ms))
+  await turns(1)
+  clock.advance(ms)
   yield 'tail'
 }
 
@@ -142,7 +155,7 @@ test('a request that could not be answered before its deadline any more is not s
   let started = 0
   app.get('/', async () => {
     started++
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    clock.advance(20)
     return ''
   })
   await app.ready()
@@ -154,7 +167,7 @@ test('a request that could not be answered before its deadline any more is not s
   const held = limiter.tryAcquire()
   const answer = app.inject('/').then((response) => response)
   await until(() => limiter.queued === 1)
-  await new Promise((resolve) => setTimeout(resolve, 985))
+  clock.advance(985)
   held?.ignore()
   expect((await answer).json()).toMatchObject({ status: 503, code: 'SLUICE_DEADLINE' })
   expect([started, limiter.snapshot().rejected.deadline]).toEqual([11, 1])

@@ -1,13 +1,15 @@
 /** What a shed request is told, and what the one that waited is told. */
 import { type FastifyInstance, fastify } from 'fastify'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import sluice, { type LimitAlgorithm, type SluiceOptions } from '../../src/index.js'
+import { stopPerformanceClock } from '../support/clock.js'
 import { buildProbe, untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'
 
 const open: FastifyInstance[] = []
 
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const app of open.splice(0)) await app.close()
 })
 
@@ -281,8 +283,9 @@ test('a limit algorithm that throws is logged, costs no permit and no other requ
   })
   open.push(app)
   await app.register(sluice, { limit })
+  const clock = stopPerformanceClock()
   app.get('/', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    clock.advance(2)
     return 'fine'
   })
   expect((await app.inject('/')).body).toBe('fine')

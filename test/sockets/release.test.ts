@@ -1,5 +1,8 @@
 /** Guarantee 2: a permit is released exactly once, whatever happens. Every case on a real socket. */
+import { fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import sluice from '../../src/index.js'
+import { deferred, turns } from '../support/deferred.js'
 import { buildProbe, type Probe, untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'
 
@@ -144,51 +147,49 @@ describe('aborted', () => {
   })
 })
 
-describe('a client that leaves while an earlier hook waits', () => {
-  test('is counted as aborted, and its handler never runs', async () => {
-    const app = (await import('fastify')).fastify()
+describe('a client that leaves while a hook waits', () => {
+  /** Sends one request to a route with the hook, leaves while the hook waits, and lets it go on. */
+  async function leave(hook: 'onRequest' | 'preHandler') {
+    const app = fastify()
+    const hooked = deferred()
+    const left = deferred()
+    const goOn = deferred()
     let handled = 0
-    app.addHook('onRequest', async () => {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    })
-    await app.register((await import('../../src/index.js')).default)
+    const wait = async (): Promise<void> => {
+      hooked.resolve()
+      await goOn.promise
+    }
+    if (hook === 'onRequest') app.addHook('onRequest', wait)
+    await app.register(sluice)
+    if (hook === 'preHandler') app.addHook('preHandler', wait)
     app.get('/', { config: { concurrency: 1 } }, async () => {
       handled++
       return 'late'
     })
+    app.server.on('connection', (socket) => socket.once('close', left.resolve))
     const wire = await send(await listen(app), get('/'))
+    await hooked.promise
     wire.socket.destroy()
+    await left.promise
+    return { app, goOn, handled: () => handled }
+  }
+
+  test('an earlier one: it is counted as aborted, and its handler never runs', async () => {
+    const { app, goOn, handled } = await leave('onRequest')
+    goOn.resolve()
     await until(() => app.concurrency.snapshot().requests.aborted === 1)
     await untilIdle({ app })
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    expect(handled).toBe(0)
+    await turns()
+    expect(handled()).toBe(0)
     await app.close()
   })
 
-  test('a later hook: the permit is back, and the handler does not run without it', async () => {
-    const { app } = probe
+  test('a later one: the permit is back, and the handler does not run without it', async () => {
+    const { app, goOn, handled } = await leave('preHandler')
+    await untilIdle({ app })
+    goOn.resolve()
+    await turns()
+    expect(handled()).toBe(0)
     await app.close()
-    const later = await buildProbe()
-    let handled = 0
-    later.app.get(
-      '/guarded',
-      {
-        config: { concurrency: 1 },
-        preHandler: async () => {
-          await new Promise((resolve) => setTimeout(resolve, 50))
-        },
-      },
-      async () => {
-        handled++
-        return 'late'
-      },
-    )
-    const wire = await send(await listen(later.app), get('/guarded'))
-    await until(() => later.app.concurrency.snapshot().requests.active === 1)
-    wire.socket.destroy()
-    await untilIdle(later)
-    await new Promise((resolve) => setTimeout(resolve, 80))
-    expect(handled).toBe(0)
-    await later.app.close()
   })
 })

@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
+/** The real time, also where a test has stopped the clock. */
+const now = performance.now.bind(performance)
+
 export async function listen(app: FastifyInstance): Promise<number> {
   await app.listen({ host: '127.0.0.1', port: 0 })
   return (app.server.address() as AddressInfo).port
@@ -61,9 +64,9 @@ export async function until(
   problem: () => string = () => 'condition not met',
   timeout = 10_000,
 ): Promise<void> {
-  const deadline = performance.now() + timeout
+  const deadline = now() + timeout
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`after ${timeout} ms: ${problem()}`)
+    if (now() > deadline) throw new Error(`after ${timeout} ms: ${problem()}`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
