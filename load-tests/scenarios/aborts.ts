@@ -16,6 +16,8 @@ const QUEUEING = 'GET /limited'
 /** What `/limited` may run: shorter than the app's limit, so that clients can leave its queue. */
 const FEW = 2
 const AT_ONCE = 60
+/** Clients that ask beside those that can hold a permit, fewer than may wait. */
+const MORE = 5
 const CONTROL = ['/concurrency', '/metrics', '/health/ready']
 const full = { clients: 3000, stay: 60 }
 const short = { clients: 300, stay: 40 }
@@ -143,7 +145,11 @@ function leftTheQueue({ requests: { aborted }, limiters }: Snapshot): Check {
   }
 }
 
-/** As many requests as there are permits are in flight together, which a leaked one would prevent. */
+/**
+ * As many requests as there are permits hold one at the same moment, which a leaked one would prevent:
+ * a few more clients than permits ask again and again until that is seen, so that there is always
+ * somebody to take what is free.
+ */
 async function holdsAll(
   server: TestServer,
   port: number,
@@ -152,14 +158,26 @@ async function holdsAll(
   limit: number,
   signal: AbortSignal,
 ): Promise<{ ok: boolean; detail: string }> {
-  const asked = Promise.all(Array.from({ length: limit }, () => ask(port, path, signal)))
+  const holders = (snapshot: Snapshot): number => {
+    // A leaked permit is in flight too: whoever finds it taken waits.
+    const queued = snapshot.limiters.find(({ name }) => name === limiter)?.queued ?? 0
+    return activeOn(snapshot, path) - queued
+  }
+  let looking = true
+  let refused = 0
+  const client = async (): Promise<void> => {
+    while (looking) if ((await ask(port, path, signal)) !== 200) refused++
+  }
+  const asking = Promise.all(Array.from({ length: limit + MORE }, client))
   // Awaited below, unless something fails before.
-  asked.catch(() => {})
-  const now = await server.until((snapshot) => activeOn(snapshot, path) >= limit, 1000)
-  const { inFlight = 0, queued = 0 } = now.limiters.find(({ name }) => name === limiter) ?? {}
-  // A leaked permit is in flight too: whoever finds it taken waits.
-  const held = Math.min(activeOn(now, path), inFlight) - queued
-  const refused = (await asked).filter((status) => status !== 200).length
+  asking.catch(() => {})
+  const now = await server
+    .until((snapshot) => holders(snapshot) >= limit, 10_000)
+    .finally(() => {
+      looking = false
+    })
+  await asking
+  const held = holders(now)
   return {
     ok: held === limit && refused === 0,
     detail: `${held} of ${limit} of ${limiter} at once, ${refused} refused`,
