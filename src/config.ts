@@ -102,12 +102,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       problems.set(name, problem(name, data[name]))
     }
   }
-  // Ajv takes 0x10, 1e3, blanks and Infinity for numbers; nobody means them.
+  // Ajv takes 0x10, 1e3 and blanks for numbers, and what is infinite for no more than the maximum.
   for (const [name, value] of Object.entries(config ?? {})) {
     const got = data[name]
-    if (typeof value === 'number' && got !== undefined && !/^\d+(\.\d+)?$/.test(got)) {
-      problems.set(name, problem(name, got))
-    }
+    if (typeof value !== 'number' || got === undefined) continue
+    if (!/^\d+(\.\d+)?$/.test(got) || value === Infinity) problems.set(name, problem(name, got))
   }
   for (const [name, needed] of BESIDE) {
     if (data[name] !== undefined && data[needed] === undefined) {

@@ -78,8 +78,8 @@ export function oneOf<Choice extends string>(initial: Choice, choices: readonly 
 }
 
 /**
- * What Ajv would turn into its type: text like 0x10, 1e3, a blank or Infinity (for which it then knows
- * no maximum) into a number, and any number of a body into text.
+ * What Ajv would turn into its type: text like 0x10, 1e3, a blank or Infinity into a number, and any
+ * number of a body into text. For what is infinite, 400 digits included, it then knows no maximum.
  */
 export function misreadIn(given: unknown, schema: TObject): string | undefined {
   if (typeof given !== 'object' || given === null) return undefined
@@ -93,8 +93,9 @@ export function misreadIn(given: unknown, schema: TObject): string | undefined {
 }
 
 function isWritten(value: unknown, type: string | undefined): boolean {
+  if (typeof value !== 'string') return false
   const isNumber = type === 'integer' || type === 'number'
-  return typeof value === 'string' && (!isNumber || DECIMAL.test(value))
+  return !isNumber || (DECIMAL.test(value) && Number.isFinite(Number(value)))
 }
 
 /** What is wrong, by name, with what it got and what it takes. */

@@ -78,6 +78,7 @@ describe('the environment', () => {
     ['ADMIN_HOST', '0.0.0.0'],
     ['DRAIN_DELAY_MS', '-1'],
     ['DRAIN_TIMEOUT_MS', 'Infinity'],
+    ['TIME_SCALE', '9'.repeat(400)],
   ])('guarantee 8: %s=%s is refused by name, with what it got and what it takes', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(
       new RegExp(`^${name}: got "${value.replaceAll('.', '\\.')}", takes .+`),
