@@ -1,8 +1,8 @@
 /**
  * One line a request, at its end, in place of Fastify's two. What is not answered gets a line a second
  * for each reason, with a count of those left out: who is shed, or gives up, must not cost what an
- * answer costs, least of all in an overload. Routes whose `logLevel` is above info have none, as from Fastify. Where the
- * logger's own is, nothing is observed, and nothing is paid.
+ * answer costs, least of all in an overload. Routes whose `logLevel` is above info have none, as from
+ * Fastify. Where the logger's own is, nothing is observed, and nothing is paid.
  */
 import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { type Logger, levels } from 'pino'
