@@ -25,8 +25,10 @@ patterns.addEventListener('toggle', async () => {
   const list = find('.endpoints', patterns)
   if (list.childElementCount > 0) return
   const response = await fetch('patterns').catch(() => undefined)
+  // Refused or out of reach: asked again when it is opened again.
+  if (!response?.ok) return
   /** @type {{ method: string, href: string, title: string }[]} */
-  const listed = (await response?.json()) ?? []
+  const listed = await response.json()
   // The stream would have no end.
   const ending = listed.filter(({ method, href }) => method === 'GET' && !/broadcast$/.test(href))
   list.replaceChildren(

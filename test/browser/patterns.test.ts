@@ -75,6 +75,20 @@ await describePage('the patterns', (stage) => {
     stage.problems = stage.problems.filter((text) => !/status of (400|404|504)/.test(text))
   })
 
+  test('a list that was refused is asked for again when it is opened again', async () => {
+    stage.expected = /status of 503/
+    const page = await stage.open()
+    const refused = { status: 503, json: { code: 'SLUICE_CLOSED' } }
+    await page.route('**/patterns', (route) => route.fulfill(refused), { times: 1 })
+    const summary = page.getByText('All patterns')
+    const answered = page.waitForResponse('**/patterns')
+    await summary.click()
+    await answered
+    await summary.click()
+    await summary.click()
+    await page.locator('#patterns button').first().waitFor()
+  })
+
   test('a time-out that is the pattern’s own answer is no rejection', async () => {
     const page = await stage.open()
     await fire(page, '/patterns/timeout', 5)
