@@ -4,6 +4,7 @@
  * loop at rest. Here a scrape changes nothing.
  */
 import { collectDefaultMetrics as collectOfPromClient, type Registry } from 'prom-client'
+import { show } from '../core/check.js'
 import { DelayWindow } from './delay-window.js'
 import type { Family } from './families.js'
 import { addFamilies } from './prometheus.js'
@@ -16,11 +17,15 @@ const NEVER = 2 ** 31 - 1
 const LAG = 'nodejs_eventloop_lag'
 
 /**
- * Adds them to a registry, and returns what ends their measuring. `nodejs_eventloop_lag_*` tells how
- * late the loop ran in the last 30 to 60 seconds, 0 when it was on time. Throws where the registry
- * has metrics of those names.
+ * Adds them to a registry, and returns what ends the measuring of the lag. `nodejs_eventloop_lag_*`
+ * tells how late the loop ran in the last 30 to 60 seconds, 0 when it was on time. Throws where the
+ * registry has metrics of those names, or is none.
  */
 export function collectDefaultMetrics(registry: Registry): () => void {
+  // prom-client takes nothing for its global registry.
+  if (typeof registry?.registerMetric !== 'function') {
+    throw new TypeError(`registry: got ${show(registry)}, takes a registry of prom-client`)
+  }
   collectOfPromClient({ register: registry, eventLoopMonitoringPrecision: NEVER })
   const window = new DelayWindow()
   const families = lagFamilies(window)

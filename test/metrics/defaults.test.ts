@@ -1,6 +1,6 @@
 /** The default metrics are prom-client's, and no scraper takes anything from another. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { collectDefaultMetrics as ofPromClient, Registry } from 'prom-client'
+import { collectDefaultMetrics as ofPromClient, Registry, register } from 'prom-client'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { collectDefaultMetrics } from '../../src/index.js'
 import { DelayWindow } from '../../src/metrics/delay-window.js'
@@ -66,6 +66,17 @@ test('two scrapers do not disturb each other: both see a stall, however often th
   await tick()
   expect((await lags(registry)).max_seconds).toBeGreaterThanOrEqual(first.max_seconds as number)
 })
+
+test.each([
+  [undefined, 'registry: got undefined, takes a registry of prom-client'],
+  [{ register: new Registry() }, 'registry: got {"register":'],
+])(
+  'guarantee 8: what is no registry is refused, and the global one is left alone: %o',
+  (none, message) => {
+    expect(() => collectDefaultMetrics(none as never)).toThrow(message)
+    expect(register.getMetricsAsArray()).toEqual([])
+  },
+)
 
 test('a loop at rest is not late', async () => {
   const registry = collect()
