@@ -113,6 +113,7 @@ test('below info nothing is logged, and nothing observes', async () => {
 })
 
 test('a flood of clients that leave is a line a second, and the lines count them all', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   app = createApp(logger('info'))
   await app.register(sluice)
   logRequests(app)
