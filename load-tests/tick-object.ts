@@ -1,9 +1,9 @@
 /**
- * Loaded before anything else by every process that is measured, alike: keeps a `process.nextTick`
- * object alive. Node makes one each time, a request ten. When a collection, usually the first, finds
- * none, V8 takes every shape there from then on, and a tick costs 0.2 µs in place of 0.03: a fifth of
- * a request, for as long as the process lives. Whether that happens is chance; this rules it out in
- * nearly every process on Node 20.
+ * Loaded before anything else by every process that is compared with others, in a benchmark or in
+ * pairs: keeps a `process.nextTick` object alive. Node makes one at each call, some ten a request. When
+ * a collection, usually the first, finds none, V8 takes every shape there from then on, and a tick
+ * costs 0.2 µs in place of 0.03: a fifth of a request, for as long as the process lives. Whether that
+ * happens is chance; this rules it out in nearly every process on Node 20.
  */
 import { createHook } from 'node:async_hooks'
 

@@ -16,7 +16,7 @@ const RETRY = 2000
  * @typedef {{ row: Row, recent: Interval | undefined, untold: number }} Second
  *
  * @param {object} handlers
- * @param {(reached: boolean) => void} handlers.lost whether a server had been reached before, or none now
+ * @param {(reached: boolean) => void} handlers.lost false: nobody answered; true: who had answered is gone
  * @param {(snapshot: Snapshot) => void} handlers.snapshot
  * @param {(history: History) => void} handlers.history
  * @param {(second: Second) => void} handlers.second
