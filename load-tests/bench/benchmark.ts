@@ -15,8 +15,8 @@ export interface Benchmark {
 export interface Contender {
   /** How many of them one batch has. */
   readonly operations: number
-  /** Not measured, before each batch. */
-  prepare?(operations: number): unknown
+  /** Not measured, before each batch; `collect` collects what is dead. */
+  prepare?(operations: number, collect: () => void): unknown
   /** One batch; if the unit is bytes, what it leaves on the heap is what counts. */
   run(operations: number): unknown
 }

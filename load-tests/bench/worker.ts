@@ -34,7 +34,7 @@ async function measureNanoseconds({ milliseconds, operations }: Round): Promise<
   let spent = 0
   let done = 0
   do {
-    await contender.prepare?.(each)
+    await contender.prepare?.(each, collectAll)
     const start = processorTime()
     await contender.run(each)
     spent += processorTime() - start
@@ -51,7 +51,7 @@ function processorTime(): number {
 
 async function measureBytes({ operations }: Round): Promise<number> {
   const each = operations ?? contender.operations
-  await contender.prepare?.(each)
+  await contender.prepare?.(each, collectAll)
   const before = usedHeap()
   kept.push(await contender.run(each))
   return (usedHeap() - before) / each

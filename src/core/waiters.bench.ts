@@ -113,7 +113,7 @@ export const benchmarks = [
 
 interface Workload {
   readonly operations: number
-  prepare?(operations: number): unknown
+  prepare?(operations: number, collect: () => void): unknown
   run(operations: number): unknown
 }
 
@@ -137,7 +137,7 @@ function sizes(
 function cancelling({ options, queued, cancel }: Way): Omit<Workload, 'operations'> {
   let told: Promise<void>
   return {
-    prepare(operations) {
+    prepare(operations, collect) {
       const semaphore = new Semaphore(0)
       told = new Promise((resolve) => {
         let left = operations
@@ -146,7 +146,7 @@ function cancelling({ options, queued, cancel }: Way): Omit<Workload, 'operation
         }
         for (let i = 0; i < operations; i++) semaphore.acquire(options(i)).catch(tell)
       })
-      globalThis.gc?.()
+      collect()
       queued?.()
     },
     run() {

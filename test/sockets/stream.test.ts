@@ -66,6 +66,7 @@ describe('what comes', () => {
   test('the last snapshot at once with a retry, then one each interval, the same as /concurrency', async () => {
     const app = await buildApp({ TIME_SCALE: 0 })
     apps.push(app)
+    await portOf(app)
     const before = performance.now()
     const wire = await watch(app)
     await until(() => eventsOf(wire).length === 1)
