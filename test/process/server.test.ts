@@ -145,10 +145,10 @@ describe('guarantee 7: a signal drains', () => {
   test.skipIf(!hasBoth)(
     'the same at both addresses of localhost (skipped where there is no ::1), where what was admitted is answered',
     async () => {
-      const { child, port, exit } = await start({ HOST: 'localhost', TIME_SCALE: '0.1' }, [
-        '--import',
-        twoAddresses,
-      ])
+      const environment = { HOST: 'localhost', TIME_SCALE: '0.1', LOG_LEVEL: 'debug' }
+      const { child, port, exit, log } = await start(environment, ['--import', twoAddresses])
+      // It says where it listens when the first address does.
+      await until(() => log.some(({ msg }) => msg === 'ready'))
       const wires = []
       for (const host of ['127.0.0.1', '::1']) {
         wires.push(await open(port, host), await send(port, 'GET /fast HT', host))

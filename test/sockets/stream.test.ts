@@ -219,7 +219,7 @@ describe('the requests that it tells of', () => {
     await wire.received('event: requests')
     let now = performance.now()
     vi.spyOn(performance, 'now').mockImplementation(() => {
-      now += 0.0005
+      now += 0.002
       return now
     })
     const answers = Array.from({ length: 15 }, () => app.inject('/held').then())
