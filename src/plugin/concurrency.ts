@@ -50,9 +50,9 @@ export class Concurrency implements AppConcurrency {
     this.shutdown = new Drain(this.active, () => {
       for (const limiter of this.limiters) limiter.close()
     })
-    this.#sockets = new Sockets(server, (socket) => {
-      this.pressure?.connected()
-      this.shutdown.connected(socket)
+    this.#sockets = new Sockets(server, (socket, before) => {
+      if (before === undefined) this.pressure?.connected()
+      this.shutdown.connected(socket, before)
     })
   }
 

@@ -45,8 +45,9 @@ export class Drain {
     }
   }
 
-  /** To be told of each connection. */
-  connected(socket: BusySocket): void {
+  /** To be told of each connection, and of a socket that takes the place of one `before` it. */
+  connected(socket: BusySocket, before: Socket | undefined): void {
+    if (before !== undefined) this.#sockets.delete(before)
     this.#sockets.add(socket)
     socket.on('close', this.#onClose)
   }

@@ -7,23 +7,23 @@ import { OptionsError } from '../core/errors.js'
 import type { QueueOptions } from '../core/limiter-options.js'
 
 export class Sharing {
-  readonly #idle = new Map<object, { name: string; shares: unknown }>()
+  readonly #untold = new Map<object, { name: string; shares: unknown }>()
 
   /** A limiter and its queue; `where` says whose options these are. Returns the limiter. */
   watch<L extends object>(limiter: L, queue: QueueOptions | undefined, where: string): L {
     const { shares } = queue ?? {}
-    if (shares !== undefined) this.#idle.set(limiter, { name: `${where}queue.shares`, shares })
+    if (shares !== undefined) this.#untold.set(limiter, { name: `${where}queue.shares`, shares })
     return limiter
   }
 
   /** What comes to these tells its priority. */
   told(...limiters: (object | undefined)[]): void {
-    for (const limiter of limiters) if (limiter !== undefined) this.#idle.delete(limiter)
+    for (const limiter of limiters) if (limiter !== undefined) this.#untold.delete(limiter)
   }
 
   /** @throws SLUICE_OPTIONS */
   check(): void {
-    for (const { name, shares } of this.#idle.values()) {
+    for (const { name, shares } of this.#untold.values()) {
       throw new OptionsError(name, show(shares), 'effect only beside priority')
     }
   }

@@ -2,7 +2,8 @@
  * Tells of each socket that an app accepts, by whichever of its servers. On `localhost` Fastify
  * has a server for each address and shows only the first; the others are known by the handler that
  * they share with it. Node tells of what any server in the process accepts, so that nobody listens
- * to it before the app listens, or after it has closed.
+ * to it before the app listens, or after it has closed. An encrypted connection is told of twice: as
+ * it is accepted, and as the socket that its requests come by.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:http'
@@ -13,24 +14,37 @@ const ACCEPTED = 'net.server.socket'
 
 type AcceptedSocket = Socket & { server?: Server }
 
+/** Node keeps the socket here that the encrypted one was made of. */
+type SecureSocket = Socket & { _parent?: Socket | null }
+
+/** @param before the same connection's, until its handshake was over */
+type OnConnection = (socket: Socket, before: Socket | undefined) => void
+
 export class Sockets {
   readonly #first: Server
   readonly #handler: unknown
-  readonly #onConnection: (socket: Socket) => void
+  readonly #onConnection: OnConnection
 
-  constructor(first: Server, onConnection: (socket: Socket) => void) {
+  constructor(first: Server, onConnection: OnConnection) {
     this.#first = first
     this.#handler = handlerOf(first)
     this.#onConnection = onConnection
-    first.on('connection', onConnection)
+    first.on('connection', this.#onPlain)
+    first.on('secureConnection', this.#onSecure)
     first.once('listening', this.#onListening)
   }
 
   stop(): void {
-    this.#first.off('connection', this.#onConnection)
+    this.#first.off('connection', this.#onPlain)
+    this.#first.off('secureConnection', this.#onSecure)
     this.#first.off('listening', this.#onListening)
     unsubscribe(ACCEPTED, this.#onAccepted)
   }
+
+  readonly #onPlain = (socket: Socket): void => this.#onConnection(socket, undefined)
+
+  readonly #onSecure = (socket: SecureSocket): void =>
+    this.#onConnection(socket, socket._parent ?? undefined)
 
   readonly #onListening = (): void => subscribe(ACCEPTED, this.#onAccepted)
 
@@ -38,7 +52,11 @@ export class Sockets {
     const { socket } = message as { socket: AcceptedSocket }
     const { server } = socket
     if (server === undefined || server === this.#first || this.#handler === undefined) return
-    if (handlerOf(server) === this.#handler) this.#onConnection(socket)
+    if (handlerOf(server) !== this.#handler) return
+    if (!server.listeners('secureConnection').includes(this.#onSecure)) {
+      server.on('secureConnection', this.#onSecure)
+    }
+    this.#onPlain(socket)
   }
 }
 
