@@ -166,13 +166,17 @@ async function holdsAll(
   let looking = true
   let refused = 0
   const client = async (): Promise<void> => {
-    while (looking) if ((await ask(port, path, signal)) !== 200) refused++
+    while (looking) {
+      if ((await ask(port, path, signal)) === 200) continue
+      refused++
+      looking = false
+    }
   }
   const asking = Promise.all(Array.from({ length: limit + MORE }, client))
   // Awaited below, unless something fails before.
   asking.catch(() => {})
   const now = await server
-    .until((snapshot) => holders(snapshot) >= limit, 10_000)
+    .until((snapshot) => !looking || holders(snapshot) >= limit, 10_000)
     .finally(() => {
       looking = false
     })

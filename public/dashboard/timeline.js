@@ -1,6 +1,7 @@
 /**
  * Draws the last thirty seconds of requests, a lane a route. What it shows lies a third of a second
- * back, so that the server has told of it by then: nothing has to be corrected once it is drawn.
+ * back, so that the server has told of it by then: hardly anything has to be corrected once it is
+ * drawn.
  */
 import { onColours } from './colours.js'
 import { fill, find, make, onSeen, write } from './dom.js'
@@ -16,10 +17,7 @@ import { Lane, MOST_ROWS } from './lanes.js'
  */
 
 const BEHIND = 350
-/**
- * Milliseconds between two drawings, each as dear as all the rest of the page; in a browser that is
- * to move little, longer.
- */
+/** Milliseconds between two drawings, most of what the page costs; longer where little is to move. */
 const FRAME = matchMedia('(prefers-reduced-motion: reduce)').matches ? 1000 : 250
 const MOST_LANES = 16
 const TABLE_ROWS = 20

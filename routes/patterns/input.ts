@@ -87,7 +87,9 @@ export function misreadIn(given: unknown, schema: TObject): string | undefined {
     const { type, items } = schema.properties[name] as { type?: string; items?: { type?: string } }
     const value = (given as Record<string, unknown>)[name]
     if (value === undefined) return false
-    return [value].flat().some((one) => !isWritten(one, items?.type ?? type))
+    // A list may be given as one; Ajv would take a list of one for what is none.
+    const all = items === undefined ? [value] : [value].flat()
+    return all.some((one) => !isWritten(one, items?.type ?? type))
   })
   return misread === undefined ? undefined : mismatch(misread, schema, given)
 }

@@ -53,9 +53,8 @@ export function checkObject(name: string, value: unknown): void {
 
 /** A name that nobody reads is a mistake of whoever wrote it. */
 export function checkNames(options: object, known: readonly string[], prefix = ''): void {
-  // Of a plain object, whose prototype has none.
   for (const name in options) {
-    if (known.includes(name)) continue
+    if (known.includes(name) || !Object.hasOwn(options, name)) continue
     const got = show((options as Record<string, unknown>)[name])
     throw new TypeError(`${prefix}${name}: got ${got}, takes no such name; ${known.join(', ')}`)
   }

@@ -358,3 +358,12 @@ describe('guarantee 8: bad arguments get a clear error', () => {
     expect(() => new Semaphore(1).addPermits(Semaphore.MAX_PERMITS)).toThrow(RangeError)
   })
 })
+
+test('options know their own names from those that somebody gave every object', async () => {
+  Object.assign(Object.prototype, { everywhere: 1 })
+  try {
+    await expect(new Semaphore(1).acquire({ timeout: 5 })).resolves.toBeDefined()
+  } finally {
+    Reflect.deleteProperty(Object.prototype, 'everywhere')
+  }
+})

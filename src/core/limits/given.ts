@@ -15,9 +15,10 @@ export function maxRttOf(value: MaxRtt): () => number {
   return given('maxRtt', value, 'milliseconds > 0, or a function that gives them', (n) => n > 0)
 }
 
-/** As `maxRttOf`. */
+/** As `maxRttOf`; a `max` that is finite is said to be. */
 export function ofLimit(name: string, value: OfLimit, max: number): (limit: number) => number {
-  const takes = 'a number >= 0, or a function of the limit'
+  const kind = max === Number.POSITIVE_INFINITY ? 'a number' : 'a finite number'
+  const takes = `${kind} >= 0, or a function of the limit`
   return given(name, value, takes, (n) => n >= 0 && n <= max)
 }
 

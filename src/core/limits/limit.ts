@@ -1,3 +1,4 @@
+/** What a limit algorithm is: samples in, a limit out. */
 import { checkNumberIn, show } from '../check.js'
 
 /** What a limit learns from one finished request. */

@@ -104,6 +104,7 @@ describe('bad input', () => {
     [{ message: 1 }, 'message: got 1, takes text of 1 to 10000 characters'],
     [{ message: null }, 'message: got null, takes text of 1 to 10000 characters'],
     [{ message: {} }, 'message: got {}, takes text of 1 to 10000 characters'],
+    [{ message: ['x'] }, 'message: got ["x"], takes text of 1 to 10000 characters'],
     [{ message: 'x', wrong: 1 }, 'wrong: unknown, takes message'],
     [{ message: 'x'.repeat(10_001) }, `message: got "${'x'.repeat(99)}..., takes text of 1`],
   ])('a body of %j: %s', async (body, message) => {
