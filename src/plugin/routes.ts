@@ -5,8 +5,9 @@ import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
 import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
 import { answerReady, bodyRead, watchHandler } from './handler.js'
-import { createLimiter, readRouteConcurrency, refuse, type Settings } from './options.js'
+import { readRouteConcurrency, refuse, type Settings } from './options.js'
 import { contextKeyOf, contextOf } from './route-context.js'
+import { RouteLimiters } from './route-limiters.js'
 import type { PriorityFunction, RouteConcurrencyOptions } from './types.js'
 
 /** In the route's config, which Fastify keeps as one object from start to end. */
@@ -70,9 +71,7 @@ export class Routes {
   readonly #settings: Settings
   /** For requests that match no route: under the app's limits, as every request. */
   readonly #unmatched: Route
-  readonly #groups = new Map<string, { limiter: Limiter; options: RouteConcurrencyOptions }>()
-  /** What GET routes have, by URL and constraints: their HEAD routes share it. */
-  readonly #gets = new Map<string, { given: unknown; own: Limiter | undefined }>()
+  readonly #limiters: RouteLimiters
   /** Routes that were declared before the plugin, by their pattern. */
   readonly #early = new Map<string, Route>()
   #contextKey: symbol | undefined
@@ -80,6 +79,7 @@ export class Routes {
   constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
     this.#settings = settings
+    this.#limiters = new RouteLimiters(concurrency.limiters, settings.sharing)
     this.#unmatched = this.#create(UNMATCHED, undefined, {})
   }
 
@@ -113,7 +113,7 @@ export class Routes {
       options.config = { ...config, [kRoute]: this.#createExempt(url) } as RouteConfig
       return
     }
-    const route = this.#create(url, this.#ownLimiter(name, options, given), given)
+    const route = this.#create(url, this.#limiters.of(name, options, given), given)
     options.config = { ...config, [kRoute]: route } as RouteConfig
     const limited = route.limiters.length > 0 || this.#settings.keyed !== undefined
     if (limited || route.timeout !== undefined) {
@@ -156,21 +156,6 @@ export class Routes {
     )
   }
 
-  #ownLimiter(
-    name: string,
-    { method, url, config, constraints }: RouteOptions,
-    given: RouteConcurrencyOptions,
-  ): Limiter | undefined {
-    const concurrency = config?.concurrency
-    // Fastify adds HEAD to `/p` and `/p/` alike where a GET `/` in a prefix answers both.
-    const at = JSON.stringify([url.replace(/(?<=.)\/$/, ''), constraints])
-    const get = this.#gets.get(at)
-    if (method === 'HEAD' && get !== undefined && get.given === concurrency) return get.own
-    const own = given.group === undefined ? this.#add(name, name, given) : this.#group(name, given)
-    if ([method].flat().includes('GET')) this.#gets.set(at, { given: concurrency, own })
-    return own
-  }
-
   #earlyRoute(pattern: string, config: RouteConfig): Route {
     if (config.concurrency !== undefined) {
       refuse(`${pattern}: config.concurrency`, config.concurrency, 'effect only behind the plugin')
@@ -183,43 +168,6 @@ export class Routes {
       this.#early.set(pattern, route)
     }
     return route
-  }
-
-  #group(name: string, given: RouteConcurrencyOptions): Limiter | undefined {
-    const group = given.group as string
-    const where = `${name}: config.concurrency`
-    const known = this.#groups.get(group)
-    if (known === undefined) {
-      if (given.limit === undefined) {
-        refuse(`${where}.group`, group, 'a group that an earlier route made, or a limit beside it')
-      }
-      if (this.#concurrency.limiters.some((limiter) => limiter.name === group)) {
-        refuse(`${where}.group`, group, 'a name that no limiter has')
-      }
-      const limiter = this.#add(name, group, given) as Limiter
-      this.#groups.set(group, { limiter, options: given })
-      return limiter
-    }
-    if (given.limit !== undefined && given.limit !== known.options.limit) {
-      refuse(`${where}.limit`, given.limit, `what group '${group}' has, or nothing`)
-    }
-    if (given.queue !== undefined && given.queue !== known.options.queue) {
-      refuse(`${where}.queue`, given.queue, `what group '${group}' has, or nothing`)
-    }
-    return known.limiter
-  }
-
-  #add(
-    route: string,
-    name: string,
-    { limit, queue }: RouteConcurrencyOptions,
-  ): Limiter | undefined {
-    if (limit === undefined) return undefined
-    const where = `${route}: config.concurrency.`
-    const limiter = createLimiter(where, { name, limit, queue })
-    this.#settings.sharing.watch(limiter, queue, where)
-    this.#concurrency.limiters.push(limiter)
-    return limiter
   }
 }
 
