@@ -3,30 +3,37 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import fastify from 'fastify'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { LoopLimiter } from '../../src/core/loop-limiter.js'
 import sluice from '../../src/index.js'
 import { deferred } from '../support/deferred.js'
+import { hasBoth, twoAddresses } from '../support/localhost.js'
 import { get, open, until } from '../support/wire.js'
 
 const key = Buffer.from('a key that both of them know')
 const tls = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
 
 const sockets: TLSSocket[] = []
+
+beforeAll(() => import(twoAddresses))
+
 afterEach(() => {
+  vi.restoreAllMocks()
   for (const socket of sockets.splice(0)) socket.destroy()
 })
 
-async function secure(port: number): Promise<TLSSocket> {
+async function secure(port: number, host: string): Promise<TLSSocket> {
   const pskCallback = () => ({ psk: key, identity: 'test' })
   const checkServerIdentity = () => undefined
-  const socket = connect({ port, host: '127.0.0.1', pskCallback, checkServerIdentity, ...tls })
+  const socket = connect({ port, host, pskCallback, checkServerIdentity, ...tls })
   sockets.push(socket)
   socket.on('error', () => {})
   await once(socket, 'secureConnect')
   return socket
 }
 
-test('a close ends what is idle, half-open or without a handshake, and lets requests out of its scope finish', async () => {
+async function closes(name: string, host: string): Promise<void> {
+  const connected = vi.spyOn(LoopLimiter.prototype, 'connected')
   const app = fastify({ https: { pskCallback: () => key, ...tls } })
   const held = deferred<string>()
   let came = 0
@@ -35,23 +42,24 @@ test('a close ends what is idle, half-open or without a handshake, and lets requ
     return held.promise
   })
   await app.register(async (scope) => {
-    await scope.register(sluice)
+    await scope.register(sluice, { pressure: true })
     scope.get('/inside', () => 'inside')
   })
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  await app.listen({ host: name, port: 0 })
   const { port } = app.server.address() as AddressInfo
 
-  const raw = await open(port)
-  const silent = await secure(port)
-  const half = await secure(port)
+  const raw = await open(port, host)
+  const silent = await secure(port, host)
+  const half = await secure(port, host)
   half.write('GET /inside HT')
-  const busy = await secure(port)
+  const busy = await secure(port, host)
   busy.write(get('/outside'))
   let text = ''
   busy.on('data', (chunk) => {
     text += chunk
   })
   await until(() => came === 1)
+  expect(connected).toHaveBeenCalledTimes(4)
 
   const closed = app.close()
   await Promise.all([raw.closed, once(silent, 'close'), once(half, 'close')])
@@ -59,4 +67,12 @@ test('a close ends what is idle, half-open or without a handshake, and lets requ
   await Promise.all([closed, once(busy, 'close')])
   expect(text).toMatch(/^HTTP\/1.1 200 /)
   expect(text).toMatch(/outside$/)
+}
+
+describe('a close ends what is idle, half-sent or without a handshake, each counted once, and lets requests out of its scope finish', () => {
+  test('on one address', () => closes('127.0.0.1', '127.0.0.1'))
+
+  test.skipIf(!hasBoth)('on the second of localhost (skipped where there is no ::1)', () =>
+    closes('localhost', '::1'),
+  )
 })
