@@ -53,7 +53,8 @@ export class Learning {
 
   /** Work without a time by the clock is no sample. */
   end({ startTime, inFlight }: Token, outcome: Outcome): void {
-    if (outcome === 'ignored' || !(this.adapts || this.#runs !== undefined)) return
+    if (outcome === 'ignored' || outcome === 'abandoned') return
+    if (!(this.adapts || this.#runs !== undefined)) return
     const now = this.#clock()
     const rtt = now - startTime
     if (rtt <= 0) return

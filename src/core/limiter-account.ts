@@ -14,6 +14,8 @@ export interface LimiterSnapshot {
   /** Since the limiter was made, as are the rejected. */
   readonly admitted: number
   readonly rejected: Readonly<Record<RejectReason, number>>
+  /** Of the admitted, those whose work went on for too long after its answer. */
+  readonly abandoned: number
   /** How long the admitted waited, in milliseconds; 0 without data. */
   readonly waitMs: { readonly p50: number; readonly p99: number }
 }
@@ -36,6 +38,7 @@ export interface LimiterView {
 
 export class LimiterAccount {
   admitted = 0
+  abandoned = 0
   readonly rejected: Record<RejectReason, number> = {
     queue_full: 0,
     queue_timeout: 0,
@@ -62,6 +65,7 @@ export function takeLimiterSnapshot(view: LimiterView, account: LimiterAccount):
     queued: view.queued,
     admitted: account.admitted,
     rejected: { ...account.rejected },
+    abandoned: account.abandoned,
     waitMs: { p50: account.waits.quantile(0.5), p99: account.waits.quantile(0.99) },
   }
 }

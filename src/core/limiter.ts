@@ -202,6 +202,7 @@ export class Limiter extends AccountedLimiter {
   /** The slot returns first; then the limit learns, and whoever now fits is admitted, error or not. */
   #end(token: Token, outcome: Outcome): void {
     this.#inFlight--
+    if (outcome === 'abandoned') this.account.abandoned++
     try {
       this.#learning.end(token, outcome)
     } finally {

@@ -1,5 +1,8 @@
-/** How a piece of work ended, as far as its limit should learn from it. */
-export type Outcome = 'succeeded' | 'dropped' | 'ignored'
+/**
+ * How a piece of work ended, as far as its limit should learn from it; `abandoned`: it did not, and
+ * is not waited for any more.
+ */
+export type Outcome = 'succeeded' | 'dropped' | 'ignored' | 'abandoned'
 
 /** What a token needs of the limiter it came from. */
 export interface TokenOwner {

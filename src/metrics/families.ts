@@ -77,6 +77,18 @@ export function createFamilies(source: Source): Family[] {
       read: ofRoutes((route) => route.aborted),
     },
     {
+      name: 'http_server_upgraded_connections',
+      type: 'gauge',
+      help: 'Connections that were upgraded, to WebSockets for one, and are open.',
+      read: () => {
+        const open = new Map<string, number>()
+        for (const { route, upgrades, upgraded } of traffic.routes) {
+          if (upgrades > 0) open.set(route, (open.get(route) ?? 0) + upgraded)
+        }
+        return Array.from(open, ([route, value]) => ({ labels: { route }, value }))
+      },
+    },
+    {
       name: 'concurrency_limit',
       type: 'gauge',
       help: 'How many may be in flight.',
@@ -118,6 +130,12 @@ export function createFamilies(source: Source): Family[] {
             value,
           })),
         ),
+    },
+    {
+      name: 'concurrency_abandoned_total',
+      type: 'counter',
+      help: 'Work whose permit returned while it went on, long after its answer.',
+      read: ofLimiters((limiter) => limiter.abandoned),
     },
     {
       name: 'nodejs_eventloop_utilization',

@@ -11,7 +11,10 @@ export class RouteTraffic {
   active = 0
   total = 0
   aborted = 0
-  /** Durations of the answered, by status. */
+  /** Connections that were upgraded, and those of them that are open. */
+  upgrades = 0
+  upgraded = 0
+  /** Durations of the answered, by status; a connection that was upgraded has none. */
   readonly durations = new Map<number, Histogram>()
 
   constructor(method: string, route: string) {
@@ -35,6 +38,8 @@ export class Traffic {
   total = 0
   answered = 0
   aborted = 0
+  /** Of the active, those whose connection speaks another protocol now. */
+  upgraded = 0
   /** Of the answered, those that were shed. */
   rejected = 0
   readonly routes: RouteTraffic[] = []
@@ -62,6 +67,21 @@ export class Traffic {
     this.answered++
     route.active--
     route.record(status, duration)
+  }
+
+  /** Its connection was upgraded; it is active until that ends. */
+  upgrade(route: RouteTraffic): void {
+    this.upgraded++
+    route.upgrades++
+    route.upgraded++
+  }
+
+  endUpgraded(route: RouteTraffic): void {
+    this.upgraded--
+    route.upgraded--
+    this.active--
+    this.answered++
+    route.active--
   }
 
   endAborted(route: RouteTraffic): void {

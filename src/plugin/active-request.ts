@@ -1,91 +1,45 @@
 /**
- * One request from its first hook to its end, whatever that end is. The response's `close` event is
- * the one that nearly every end emits: answered, aborted, hijacked, failed, injected; what emits
- * none is in pipelining.ts.
+ * One request from its first hook to its end, whatever that end is (see response-end.ts), and on to
+ * the end of its work.
  *
  * Its methods are `private`, not `#private`: V8 brands each object of a class that has any of those.
  *
- * Permits return when the response is closed and, unless the route says otherwise, the handler has
- * settled: a handler that goes on after its client left still uses what the permit stands for.
+ * Permits return when the response is closed and, unless the route says otherwise, the work is over:
+ * a hook or handler that goes on after its client left still uses what the permit stands for. What
+ * work is left then, and how its end is known, is in aftermath.ts.
  */
-import type { ServerResponse } from 'node:http'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import type { Outcome, Token } from '../core/token.js'
-import type { Waiter } from '../core/waiter.js'
 import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
-import type { Refusal } from './admission.js'
-import { closeBehind, isPipelined, turnOf, unwatch, watch } from './pipelining.js'
+import { Aftermath, owesWork } from './aftermath.js'
+import { isPipelined, turnOf, unwatch, watch } from './pipelining.js'
+import { type EndRules, RequestState } from './request-state.js'
 import { spanOf } from './request-view.js'
+import { isWhole, watchEnd } from './response-end.js'
 import { beginAnew, endAll, haveWaited, outcomeOf } from './tokens.js'
-import type { ReleaseOn, RequestConcurrency, RequestSpan } from './types.js'
+import type { RequestConcurrency } from './types.js'
 
-const kRequest = Symbol('sluice.request')
-
-type WatchedResponse = ServerResponse & { [kRequest]?: ActiveRequest }
-
-export class ActiveRequest implements RequestConcurrency {
-  /** Links; they belong to the list. */
-  next: ActiveRequest | undefined
-  previous: ActiveRequest | undefined
-
-  /** The response is over. */
-  closed = false
-  /** What it came to, once it is closed, and how long it took in all. */
-  outcome: RequestSpan['outcome'] | undefined
-  duration: number | undefined
-  /** Why it was shed, or answered for its handler. */
-  refusal: Refusal | undefined
-  /** The deadline has passed and was acted upon. */
-  expired = false
-  /** The handler was called. */
-  handled = false
-  /** Milliseconds spent in the queues that it has left. */
-  waited = 0
-  /** When it began to wait in the one that it is in. */
-  waitingSince = 0
-  /** Milliseconds of waiting for the event loop, as far as anybody knows. */
-  lag = 0
-  /** What it holds: the widest scope's, and linked behind it the narrower ones'. */
-  token: Token | undefined
-  /** How many those are. */
-  held = 0
-  /** While it queues. */
-  waiter: Waiter<Token> | undefined
-  /** Called once it is closed and holds nothing. */
-  onReleased: (() => void) | undefined
-  deadline: NodeJS.Timeout | undefined
-  /** When that is, by `performance.now()`. */
-  dueAt: number | undefined
-  readonly request: FastifyRequest
-  readonly response: ServerResponse
-  readonly route: RouteTraffic
-  readonly startedAt: number = performance.now()
+export class ActiveRequest extends RequestState implements RequestConcurrency {
   readonly #list: ActiveRequests
-  #handling = false
-  /** When the answer was ready to be sent; 0 if it went around Fastify, or nobody learns from it. */
-  #readyAt = 0
+  readonly #pipelined: boolean
+  /** When its answer began; 0 if it went around Fastify, or nobody learns from it. */
+  #answeredAt = 0
   /** What its limits learn. */
   #lesson: Outcome = 'ignored'
   #controller: AbortController | undefined
   #abortReason: unknown
+  #aftermath: Aftermath | undefined
 
-  constructor(
-    list: ActiveRequests,
-    route: RouteTraffic,
-    request: FastifyRequest,
-    response: ServerResponse,
-  ) {
-    const { socket } = request.raw
+  constructor(list: ActiveRequests, route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
+    const { raw } = reply.request
+    super(route, rules, reply)
     this.#list = list
-    this.route = route
-    this.request = request
-    this.response = response
     list.add(this)
     list.traffic.begin(route)
-    ;(response as WatchedResponse)[kRequest] = this
-    response.on('close', onResponseClose)
-    if (isPipelined(response)) watch(socket, this)
+    watchEnd(this, raw)
+    this.#pipelined = isPipelined(reply.raw)
+    if (this.#pipelined) watch(raw.socket, this)
   }
 
   get signal(): AbortSignal {
@@ -110,7 +64,7 @@ export class ActiveRequest implements RequestConcurrency {
   whenSendable(callback: () => void): void {
     // A promise keeps the AsyncLocalStorage context of the request.
     turnOf(this.response).then(() => {
-      if (!this.closed && !this.expired) callback()
+      if (!this.closed && !this.sending) callback()
     })
   }
 
@@ -126,10 +80,23 @@ export class ActiveRequest implements RequestConcurrency {
     this.held++
   }
 
-  /** With `settled` the request keeps its tokens until `handlerSettled`. */
-  handlerStarted(releaseOn: ReleaseOn): void {
+  /** Its handler is about to begin: false if it must not. */
+  handlerBegins(): boolean {
+    // A request that is over, or answered, before its handler begins has done its work.
+    if (this.closed || this.sending) {
+      this.workOver()
+      return false
+    }
     this.handled = true
-    this.#handling = releaseOn === 'settled'
+    this.running++
+    return true
+  }
+
+  /** @param answersLater what it returned is no answer, or one that Fastify is about to send */
+  handlerSettled(answersLater: boolean): void {
+    this.running--
+    this.answersLater = answersLater
+    if (this.#aftermath !== undefined && !owesWork(this)) this.workOver()
   }
 
   /** Samples begin here: what came before was a wait, or its client's sending of a body. */
@@ -137,65 +104,83 @@ export class ActiveRequest implements RequestConcurrency {
     beginAnew(this.token)
   }
 
-  /** The answer is ready; only what is told so becomes a sample. */
-  answerReady(): void {
-    this.#readyAt = performance.now()
+  /** By whomever; while it queues, by somebody else: its place is free. */
+  answerBegins(streams: boolean): void {
+    this.streams = streams
+    if (this.sending) return
+    this.sending = true
+    if (this.rules.learns) this.#answeredAt = performance.now()
+    this.waiter?.cancel('aborted', undefined)
   }
 
-  handlerSettled(): void {
-    if (!this.#handling) return
-    this.#handling = false
-    if (this.closed) this.release()
+  hijack(): void {
+    if (this.isHijacked) return
+    this.isHijacked = true
+    this.waiter?.cancel('aborted', undefined)
+    if (this.isUpgraded) {
+      this.#list.traffic.upgrade(this.route)
+      // It has been answered, however long the connection lasts.
+      clearTimeout(this.deadline)
+      if (this.rules.releaseOn === 'close') this.end('ignored')
+    }
+    this.workOver()
   }
 
   close(): void {
     if (this.closed) return
     this.closed = true
     this.#list.remove(this)
-    unwatch(this.request.raw.socket, this)
+    const { raw } = this.request
+    if (this.#pipelined) unwatch(raw.socket, this)
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
-    const answered = this.isAnswered()
     const now = performance.now()
     const duration = now - this.startedAt
     this.duration = duration
-    if (answered) {
+    const upgraded = this.isUpgraded
+    if (upgraded) {
+      this.outcome = 'answered'
+      traffic.endUpgraded(this.route)
+    } else if (isWhole(this.response, raw)) {
       this.outcome = this.isShed() ? 'rejected' : 'answered'
       if (this.outcome === 'rejected') traffic.rejected++
       traffic.endAnswered(this.route, this.response.statusCode, duration)
+      if (this.handled) {
+        const work = this.#answeredAt - this.startedAt - this.waited
+        this.#lesson = outcomeOf(this.response.statusCode, work, now - this.#answeredAt)
+      }
     } else {
       this.outcome = 'aborted'
       traffic.endAborted(this.route)
-      this.waiter?.cancel('aborted', undefined)
+    }
+    this.waiter?.cancel('aborted', undefined)
+    if (upgraded || this.outcome === 'aborted') {
       this.abort(new DOMException('The client left', 'AbortError'))
     }
-    if (answered && this.handled) {
-      const work = this.#readyAt - this.startedAt - this.waited
-      this.#lesson = outcomeOf(this.response.statusCode, work, now - this.#readyAt)
-    }
-    if (!this.#handling) this.release()
+    if (this.held > 0 && owesWork(this)) this.#aftermath = new Aftermath(this)
+    else this.release()
     if (this.#list.isObserved) this.#list.tell(spanOf(this, this.outcome))
   }
 
-  /** Its answer is the last of its connection, as far as is known now. */
-  closeBehind(): void {
-    closeBehind(this.request.raw.socket, this.response)
+  /** What was left of the work after the response, or its answer, is done; unless a handler still runs. */
+  workOver(): void {
+    this.working = false
+    this.answersLater = false
+    if (this.#aftermath === undefined || this.running > 0) return
+    this.#aftermath.end()
+    this.release()
+  }
+
+  /** It went on for too long after the response. */
+  abandon(): void {
+    this.#list.onAbandoned(this)
+    this.#lesson = 'abandoned'
+    this.release()
   }
 
   /** Gives back what it holds before its end: a refusal needs no permit. */
   releaseEarly(): void {
     this.end('ignored')
-  }
-
-  /**
-   * `writableFinished` alone would call every injected request aborted; an ended response whose
-   * socket lives is an answer too.
-   */
-  private isAnswered(): boolean {
-    const { response } = this
-    return (
-      response.writableFinished || (response.writableEnded && !this.request.raw.socket.destroyed)
-    )
   }
 
   /** Refused before its handler: a deadline that passes later is the handler's. */
@@ -204,8 +189,10 @@ export class ActiveRequest implements RequestConcurrency {
   }
 
   private release(): void {
+    this.#aftermath = undefined
     this.end(this.#lesson)
     this.onReleased?.()
+    this.onReleased = undefined
   }
 
   private end(outcome: Outcome): void {
@@ -214,8 +201,4 @@ export class ActiveRequest implements RequestConcurrency {
     this.held = 0
     endAll(token, outcome, this.lag, this.#list.onError)
   }
-}
-
-function onResponseClose(this: ServerResponse): void {
-  ;(this as WatchedResponse)[kRequest]?.close()
 }

@@ -7,14 +7,21 @@ export class ActiveRequests {
   readonly traffic: Traffic
   /** Told of what limit algorithms and observers throw: there is no caller that could be. */
   readonly onError: (error: unknown) => void
+  /** Told of work that goes on for too long after its response. */
+  readonly onAbandoned: (request: ActiveRequest) => void
   /** Somebody wants to be told of each end; as long as nobody does, none is described. */
   isObserved = false
   readonly #observers = new Set<SpanObserver>()
   #first: ActiveRequest | undefined
 
-  constructor(traffic: Traffic, onError: (error: unknown) => void) {
+  constructor(
+    traffic: Traffic,
+    onError: (error: unknown) => void,
+    onAbandoned: (request: ActiveRequest) => void,
+  ) {
     this.traffic = traffic
     this.onError = onError
+    this.onAbandoned = onAbandoned
   }
 
   add(request: ActiveRequest): void {
@@ -27,6 +34,8 @@ export class ActiveRequests {
     if (request.previous === undefined) this.#first = request.next
     else request.previous.next = request.next
     if (request.next !== undefined) request.next.previous = request.previous
+    // Its work may go on for long, and must not keep those that came after it.
+    request.next = request.previous = undefined
   }
 
   /** @returns what ends it */
@@ -51,12 +60,14 @@ export class ActiveRequests {
     }
   }
 
+  /** Those that end meanwhile may be left out, with those behind them. */
   *[Symbol.iterator](): Iterator<ActiveRequest> {
     let request = this.#first
     while (request !== undefined) {
       const { next } = request
       yield request
-      request = next
+      if (!request.closed) request = request.next
+      else request = next?.closed ? undefined : next
     }
   }
 }

@@ -1,5 +1,5 @@
 /** `app.concurrency`: the state of one registration, and what may be asked of it. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { show } from '../core/check.js'
 import type { LimiterView } from '../core/limiter-account.js'
 import type { LoopLimiter } from '../core/loop-limiter.js'
@@ -9,7 +9,9 @@ import { type Interval, startInterval } from '../metrics/interval.js'
 import { type ConcurrencyRegistry, createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
 import { Traffic } from '../metrics/traffic.js'
+import type { ActiveRequest } from './active-request.js'
 import { ActiveRequests } from './active-requests.js'
+import { Connections } from './connections.js'
 import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
 import { createPressure } from './pressure.js'
@@ -35,25 +37,32 @@ export class Concurrency implements AppConcurrency {
 
   constructor({ server, log, initialConfig }: FastifyInstance, settings: Settings) {
     const { app, keyed, pressure } = settings
-    const { pluginTimeout = DRAIN_TIMEOUT, https } = initialConfig
+    const { pluginTimeout = DRAIN_TIMEOUT, http2 = false, https } = initialConfig
     this.scheme = https ? 'https' : 'http'
     this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
-    this.active = new ActiveRequests(this.traffic, (err) => {
-      log.error({ err }, 'a limit algorithm or an observer threw')
-    })
+    this.active = new ActiveRequests(
+      this.traffic,
+      (err) => log.error({ err }, 'a limit algorithm or an observer threw'),
+      warnOnce(log),
+    )
     if (pressure !== undefined) {
       this.pressure = createPressure(pressure, this.eventLoop)
       this.limiters.push(this.pressure)
     }
     if (keyed !== undefined) this.limiters.push(keyed.limiters)
     if (app !== undefined) this.limiters.push(app)
-    this.shutdown = new Drain(this.active, () => {
+    const connections = new Connections({ http2, encrypted: this.scheme === 'https' })
+    this.shutdown = new Drain(this.active, connections, () => {
       for (const limiter of this.limiters) limiter.close()
     })
-    this.#sockets = new Sockets(server, (socket, before) => {
-      if (before === undefined) this.pressure?.connected()
-      this.shutdown.connected(socket, before)
-    })
+    this.#sockets = new Sockets(
+      server,
+      (socket, before) => {
+        if (before === undefined) this.pressure?.connected()
+        connections.add(socket, before)
+      },
+      (session) => connections.addSession(session),
+    )
   }
 
   get draining(): boolean {
@@ -88,8 +97,8 @@ export class Concurrency implements AppConcurrency {
    * hook after its `pluginTimeout`, so that what is left must be cut before.
    */
   async end(): Promise<void> {
-    await this.drain({ timeout: this.#closeTimeout })
-    this.shutdown.endSockets()
+    await this.shutdown.runWithin(this.#closeTimeout)
+    this.shutdown.endConnections()
   }
 
   /** The app is ready: whatever it measures with has been registered. */
@@ -103,5 +112,19 @@ export class Concurrency implements AppConcurrency {
     this.#sockets.stop()
     this.#stopTelemetry()
     this.eventLoop.stop()
+  }
+}
+
+/** One line a route: what it is waiting for, it waits for each time. */
+function warnOnce(log: FastifyBaseLogger): (request: ActiveRequest) => void {
+  const known = new Set<unknown>()
+  return ({ route: counts, rules: { abandonAfter } }) => {
+    const { method, route } = counts
+    if (known.has(counts)) return
+    known.add(counts)
+    log.warn(
+      { method, route, abandonAfter },
+      `${method} ${route}: its work went on for ${abandonAfter} ms after the response; its permit returned`,
+    )
   }
 }

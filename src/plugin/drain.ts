@@ -1,16 +1,21 @@
 /**
- * Shutting down without losing a request: first every answer says `Connection: close`, then (after
+ * Shutting down without losing a request: first every answer says `Connection: close`, sessions of
+ * HTTP/2 say that they go away, and whoever took a connection over is told by its signal; then (after
  * `delay`) new work is refused and event streams end, then the active requests finish, then the
- * sockets end. What is left at `timeout` is cut, so that closing never hangs: not on an idle
+ * connections end. What is left at `timeout` is cut, so that closing never hangs: not on an idle
  * keep-alive connection, not on one that never sent a byte or only half a header.
+ *
+ * Upgraded connections are nobody's to wait for: their owners end them when the app closes.
  */
-import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkNames, checkObject, checkTimeout } from '../core/check.js'
 import { ClosedError } from '../core/errors.js'
 import type { ActiveRequest } from './active-request.js'
 import type { ActiveRequests } from './active-requests.js'
+import type { Connections } from './connections.js'
+import { endEventStream } from './event-stream.js'
+import { closeBehind } from './pipelining.js'
+import { isHttp2, streamOf } from './response-end.js'
 import type { DrainOptions } from './types.js'
 
 /** Milliseconds, for a drain that is given none. */
@@ -18,38 +23,23 @@ export const DRAIN_TIMEOUT = 10_000
 /** How often it is looked for what can be ended, in milliseconds. */
 const POLL = 50
 
-/** Node keeps here the response that a socket is busy with. */
-type BusySocket = Socket & { _httpMessage?: ServerResponse | null }
-
 export class Drain {
   /** Answers say `Connection: close`. */
   started = false
   /** New work is refused. */
   refusing = false
   readonly #active: ActiveRequests
+  readonly #connections: Connections
   readonly #onRefusing: () => void
-  readonly #sockets = new Set<BusySocket>()
-  /** One for all: a closure each, and what `once` adds, took 170 bytes a connection. */
-  readonly #onClose: (this: BusySocket) => void
   #deadline = 0
   #finished: Promise<boolean> | undefined
   #timer: NodeJS.Timeout | undefined
 
   /** @param onRefusing is called once, when new work begins to be refused. */
-  constructor(active: ActiveRequests, onRefusing: () => void) {
+  constructor(active: ActiveRequests, connections: Connections, onRefusing: () => void) {
     this.#active = active
+    this.#connections = connections
     this.#onRefusing = onRefusing
-    const sockets = this.#sockets
-    this.#onClose = function () {
-      sockets.delete(this)
-    }
-  }
-
-  /** To be told of each connection, and of a socket that takes the place of one `before` it. */
-  connected(socket: BusySocket, before: Socket | undefined): void {
-    if (before !== undefined) this.#sockets.delete(before)
-    this.#sockets.add(socket)
-    socket.on('close', this.#onClose)
   }
 
   /** Resolves with whether all active requests were through before the timeout. */
@@ -59,15 +49,28 @@ export class Drain {
     const { delay = 0, timeout = DRAIN_TIMEOUT } = options
     checkTimeout('delay', delay)
     checkTimeout('timeout', timeout)
-    this.#finished ??= this.#start(Math.min(delay, timeout), timeout)
+    this.#finished ??= this.#start(delay, timeout)
     return this.#finished
   }
 
-  /** After `run`: ends sockets as they get idle, and at the deadline all that is this drain's. */
-  endSockets(): void {
-    this.#endIdle()
+  /** Drains by then at the latest, also where a drain that has more time goes on. */
+  async runWithin(timeout: number): Promise<void> {
+    if (this.#finished === undefined) await this.run({ timeout })
+    this.#deadline = Math.min(this.#deadline, performance.now() + timeout)
+    await this.#finished
+  }
+
+  /** Its answer is the last of its connection, as far as is known now. */
+  closeBehind({ request: { raw }, response }: ActiveRequest): void {
+    if (isHttp2(raw)) streamOf(raw).session?.close()
+    else closeBehind(raw.socket, response)
+  }
+
+  /** After `run`: ends connections as they get idle, and at the deadline all that is this drain's. */
+  endConnections(): void {
+    this.#connections.endIdle()
     this.#timer = setInterval(() => {
-      this.#endIdle()
+      this.#connections.endIdle()
       if (performance.now() >= this.#deadline) this.#cut()
     }, POLL)
   }
@@ -77,54 +80,52 @@ export class Drain {
    * has ended, or at the deadline.
    */
   async stop(): Promise<void> {
-    while (this.#sockets.size > 0 && performance.now() < this.#deadline) await sleep(POLL)
+    while (this.#connections.size > 0 && performance.now() < this.#deadline) await sleep(POLL)
     clearInterval(this.#timer)
     this.#cut()
   }
 
   async #start(delay: number, timeout: number): Promise<boolean> {
-    this.#deadline = performance.now() + timeout
+    const startedAt = performance.now()
+    this.#deadline = startedAt + timeout
     this.started = true
     // Oldest first, as pipelined ones are answered.
-    for (const request of [...this.#active].reverse()) request.closeBehind()
-    if (delay > 0) await sleep(delay)
+    for (const request of [...this.#active].reverse()) this.closeBehind(request)
+    this.#connections.closeSessions()
+    do this.#tellUpgraded()
+    while (await this.#pauseUntil(startedAt + delay))
     this.refusing = true
     this.#onRefusing()
-    while (this.#active.traffic.active > 0) {
+    const { traffic } = this.#active
+    while (traffic.active > traffic.upgraded) {
+      this.#connections.closeSessions()
       for (const request of this.#active) endEventStream(request)
-      const left = this.#deadline - performance.now()
-      if (left <= 0) {
+      if (!(await this.#pauseUntil(this.#deadline))) {
         this.#cut()
         return false
       }
-      await sleep(Math.min(POLL, left))
+      this.#tellUpgraded()
     }
+    this.#tellUpgraded()
     return true
   }
 
-  /** Once what they have still to send is out; a socket with a response to come is not idle. */
-  #endIdle(): void {
-    for (const socket of this.#sockets) {
-      if (!socket._httpMessage) socket.destroySoon()
+  /** Resolves with false if that time, or the deadline, has come. */
+  async #pauseUntil(time: number): Promise<boolean> {
+    const left = Math.min(time, this.#deadline) - performance.now()
+    if (left > 0) await sleep(Math.min(POLL, left))
+    return left > 0
+  }
+
+  #tellUpgraded(): void {
+    if (this.#active.traffic.upgraded === 0) return
+    for (const request of this.#active) {
+      if (request.isUpgraded) request.abort(new ClosedError())
     }
   }
 
   #cut(): void {
-    for (const { response } of this.#active) response.destroy()
-    for (const socket of this.#sockets) {
-      if (!socket._httpMessage) socket.destroy()
-    }
+    for (const { response } of [...this.#active]) response.destroy()
+    this.#connections.cut()
   }
-}
-
-/** Server-sent events go on for ever; their clients connect again, to whoever is ready. */
-function endEventStream(request: ActiveRequest): void {
-  const { response } = request
-  if (!response.headersSent || response.writableEnded) return
-  // `writeHead` with headers, as event-stream libraries call it, leaves none for `getHeader`.
-  const { _header: sent } = response as ServerResponse & { _header?: string }
-  const type = response.getHeader('content-type') ?? sent
-  if (!/text\/event-stream/i.test(String(type))) return
-  request.abort(new ClosedError())
-  response.end()
 }

@@ -4,11 +4,14 @@ import { checkNumber, show } from '../core/check.js'
 import { DeadlineError } from '../core/errors.js'
 import { ActiveRequest } from './active-request.js'
 import { type Admitting, type Refusal, takeFree, waitInLine } from './admission.js'
+import { activeOf } from './answer.js'
 import type { Concurrency } from './concurrency.js'
 import type { Settings } from './options.js'
 import { isPipelined } from './pipelining.js'
 import { Rejector } from './rejection.js'
+import { isGone } from './response-end.js'
 import type { Route, Routes } from './routes.js'
+import { tellWait } from './server-timing.js'
 
 type Done = (error?: Error) => void
 
@@ -37,41 +40,49 @@ export class Gate {
     }
     const counts = route.traffic(request.method)
     // An earlier hook may have let the client go; a request that is never continued is collected.
-    if (raw.aborted || raw.socket.destroyed) return traffic.countGone(counts)
-    const active = new ActiveRequest(list, counts, request, reply.raw)
+    if (isGone(raw)) return traffic.countGone(counts)
+    const active = new ActiveRequest(list, counts, route, reply)
     request.concurrency = active
-    if (shutdown.started) active.closeBehind()
+    if (shutdown.started) shutdown.closeBehind(active)
     if (route.exempt) return done()
     if (pressure !== undefined) active.lag = pressure.age(active.startedAt)
-    if (shutdown.refusing) return this.#refuseOutside(route, request, reply, 'closed')
+    if (shutdown.refusing) return this.#refuseOutside(route, active, 'closed')
     if (route.timeout !== undefined) {
       active.dueAt = active.startedAt + route.timeout
-      active.deadline = setTimeout(() => this.#expire(route, request, reply), route.timeout)
+      active.deadline = setTimeout(() => this.#expire(route, active), route.timeout)
     }
     if (this.#settings.hook === 'preHandler') done()
-    else this.#enter(route, request, reply, done)
+    else this.#enter(route, active, done)
   }
 
-  /** The `preHandler` hook, where the options ask for it. */
-  readonly preHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
+  /**
+   * The `preHandler` hook, where the options ask for it: the last of a route's own, so that it comes
+   * behind authentication; of what the plugin cannot see being declared, the scope's.
+   */
+  readonly preHandler = (request: FastifyRequest, _reply: FastifyReply, done: Done): void => {
+    const active = activeOf(request)
+    // An earlier hook called the not-found handler before the plugin, or behind its admission.
+    if (active === null || active.working) return done()
     const route = this.#routes.of(request)
     if (route.exempt) done()
-    else this.#enter(route, request, reply, done)
+    else this.#enter(route, active, done)
   }
 
-  #enter(route: Route, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+  /** The same for a scope. */
+  readonly scopePreHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
+    if (this.#routes.of(request).isWatched) done()
+    else this.preHandler(request, reply, done)
+  }
+
+  #enter(route: Route, active: ActiveRequest, done: Done): void {
     if (route.limiters.length === 0 && this.#settings.keyed === undefined) return done()
-    const active = request.concurrency as ActiveRequest
-    if (active.closed) return
-    if (isPipelined(active.response)) {
-      active.whenSendable(() => this.#admit(route, request, reply, done))
-    } else {
-      this.#admit(route, request, reply, done)
-    }
+    if (active.closed || active.sending) return
+    if (isPipelined(active.response)) active.whenSendable(() => this.#admit(route, active, done))
+    else this.#admit(route, active, done)
   }
 
-  #admit(route: Route, request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    const active = request.concurrency as ActiveRequest
+  #admit(route: Route, active: ActiveRequest, done: Done): void {
+    const { request } = active
     let limiters: readonly Admitting[] | undefined
     let priority: number
     try {
@@ -80,17 +91,21 @@ export class Gate {
     } catch (error) {
       return done(error as Error)
     }
-    if (limiters === undefined) return this.#refuse(request, reply, 'queue_full', this.#settings)
-    if (takeFree(active, limiters, priority)) return done()
+    if (limiters === undefined) return this.#refuse(active, 'queue_full', this.#settings)
+    if (takeFree(active, limiters, priority)) {
+      active.working = true
+      return done()
+    }
     waitInLine(
       active,
       limiters,
       priority,
       () => {
-        reply.header('server-timing', queueTiming(active))
+        tellWait(active)
+        active.working = true
         done()
       },
-      (reason, limiter) => this.#refuse(request, reply, reason, limiter),
+      (reason, limiter) => this.#refuse(active, reason, limiter),
     )
   }
 
@@ -118,49 +133,30 @@ export class Gate {
     return [pressure, limiter, ...route.limiters.slice(1)]
   }
 
-  #refuse(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    reason: Refusal,
-    where: object,
-    status?: 503 | 504,
-  ): void {
-    const active = request.concurrency as ActiveRequest
+  #refuse(active: ActiveRequest, reason: Refusal, where: object, status?: 503 | 504): void {
     active.refusal = reason
-    if (active.waited > 0) reply.header('server-timing', queueTiming(active))
-    this.#rejector.send(request, reply, reason, where, status)
+    if (active.waited > 0 && !active.working) tellWait(active)
+    this.#rejector.send(active, reason, where, status)
   }
 
   /** A refusal that no queue made: it is counted where it would have been. */
-  #refuseOutside(
-    route: Route,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    reason: Refusal,
-  ): void {
+  #refuseOutside(route: Route, active: ActiveRequest, reason: Refusal): void {
     route.limiters.at(-1)?.countRejected(reason)
-    this.#refuse(request, reply, reason, this.#concurrency)
+    this.#refuse(active, reason, this.#concurrency)
   }
 
-  /** 503 while it has not reached its handler, 504 once it has; a stream that began is cut. */
-  #expire(route: Route, request: FastifyRequest, reply: FastifyReply): void {
-    const active = request.concurrency as ActiveRequest
-    if (active.closed || active.response.writableEnded) return
-    active.expired = true
+  /**
+   * 503 while it has not reached its handler, 504 once it has; a stream that began is cut. An answer
+   * that has begun goes out, and so does what a hijacked response says.
+   */
+  #expire(route: Route, active: ActiveRequest): void {
+    const { response } = active
+    if (active.closed || response.writableEnded) return
     active.abort(new DeadlineError())
     if (active.waiter !== undefined) active.waiter.cancel('deadline', undefined)
-    else if (active.response.headersSent) active.response.destroy()
-    else if (!reply.sent) {
-      if (active.handled) {
-        return this.#refuse(request, reply, 'deadline', this.#concurrency, 504)
-      }
-      active.releaseEarly()
-      this.#refuseOutside(route, request, reply, 'deadline')
-    }
+    else if (response.headersSent) response.destroy()
+    else if (active.isHijacked || active.sending) return
+    else if (active.handled) this.#refuse(active, 'deadline', this.#concurrency, 504)
+    else this.#refuseOutside(route, active, 'deadline')
   }
-}
-
-/** RFC 8941's decimals: at most three digits behind the point. */
-function queueTiming({ waited }: ActiveRequest): string {
-  return `queue;dur=${waited.toFixed(1)}`
 }

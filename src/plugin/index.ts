@@ -4,8 +4,10 @@
  */
 import type { FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { watchAnswers } from './answer.js'
 import { Concurrency } from './concurrency.js'
 import { Gate } from './gate.js'
+import { watchNotFound } from './not-found.js'
 import { readOptions, refuse } from './options.js'
 import { Routes } from './routes.js'
 import type { RequestConcurrency, SluiceOptions } from './types.js'
@@ -18,14 +20,17 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
   const concurrency = new Concurrency(app, settings)
   const routes = new Routes(concurrency, settings)
   const gate = new Gate(concurrency, routes, settings)
+  if (settings.hook === 'preHandler') routes.admitLast(gate.preHandler)
 
   app.decorate('concurrency', concurrency)
   // Fastify's own way to reserve a property that each request sets.
   app.decorateRequest('concurrency', null as unknown as RequestConcurrency)
+  watchAnswers(app)
+  watchNotFound(app, routes)
 
   app.addHook('onRoute', (route) => routes.prepare(route))
   app.addHook('onRequest', gate.onRequest)
-  if (settings.hook === 'preHandler') app.addHook('preHandler', gate.preHandler)
+  if (settings.hook === 'preHandler') app.addHook('preHandler', gate.scopePreHandler)
   app.addHook('onReady', async () => settings.sharing.check())
   app.addHook('onReady', () => concurrency.start())
   app.addHook('preClose', () => concurrency.end())

@@ -19,6 +19,7 @@ import type {
 
 const EXEMPT = ['/health/*', '/metrics', '/concurrency*', '/dashboard']
 const MAX_KEYS = 10_000
+const ABANDON_AFTER = 60_000
 /** The longest a timer of Node's takes. */
 const LONGEST = 2 ** 31 - 1
 
@@ -30,6 +31,7 @@ export interface Settings {
   readonly pressure: PressureSettings | undefined
   readonly timeout: number | undefined
   readonly releaseOn: ReleaseOn
+  readonly abandonAfter: number
   readonly reject: RejectFunction | undefined
   readonly hook: 'onRequest' | 'preHandler'
   readonly exempt: readonly string[]
@@ -47,6 +49,7 @@ export function readOptions(options: SluiceOptions): Settings {
     'pressure',
     'timeout',
     'releaseOn',
+    'abandonAfter',
     'reject',
     'hook',
     'exempt',
@@ -56,11 +59,13 @@ export function readOptions(options: SluiceOptions): Settings {
     'logSerializers',
   ])
   const { limit, queue, key, priority, timeout, releaseOn, reject, hook, exempt = EXEMPT } = options
+  const { abandonAfter = ABANDON_AFTER } = options
   if (queue !== undefined && limit === undefined) refuse('queue', queue, 'effect only beside limit')
   checkFunction('priority', priority)
   checkFunction('reject', reject)
   checkTimeout('timeout', timeout)
   checkOneOf('releaseOn', releaseOn, ['settled', 'close'])
+  checkTimeout('abandonAfter', abandonAfter)
   checkOneOf('hook', hook, ['onRequest', 'preHandler'])
   if (!Array.isArray(exempt)) refuse('exempt', exempt, 'an array of route patterns')
   for (const pattern of exempt) {
@@ -79,6 +84,7 @@ export function readOptions(options: SluiceOptions): Settings {
     pressure: pressureOf(options.pressure),
     timeout,
     releaseOn: releaseOn ?? 'settled',
+    abandonAfter,
     reject,
     hook: hook ?? 'onRequest',
     exempt,
@@ -104,8 +110,9 @@ export function readRouteConcurrency(
     'priority',
     'timeout',
     'releaseOn',
+    'abandonAfter',
   ])
-  const { limit, queue, group, priority, timeout, releaseOn } = value
+  const { limit, queue, group, priority, timeout, releaseOn, abandonAfter } = value
   if (queue !== undefined && limit === undefined) {
     refuse(`${prefix}.queue`, queue, 'effect only beside limit')
   }
@@ -115,6 +122,7 @@ export function readRouteConcurrency(
   checkFunction(`${prefix}.priority`, priority)
   checkTimeout(`${prefix}.timeout`, timeout)
   checkOneOf(`${prefix}.releaseOn`, releaseOn, ['settled', 'close'])
+  checkTimeout(`${prefix}.abandonAfter`, abandonAfter)
   return value
 }
 

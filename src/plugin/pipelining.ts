@@ -45,7 +45,7 @@ export function turnOf(response: ServerResponse): Promise<void> {
  * Node ends the connection behind the first that says so, and loses those that are still to come.
  */
 export function closeBehind(socket: WatchedSocket, response: ServerResponse): void {
-  if (response.headersSent || response.req.httpVersionMajor > 1) return
+  if (response.headersSent) return
   const before = socket[kLast]
   if (before !== undefined && !before.headersSent) before.removeHeader('connection')
   socket[kLast] = response

@@ -1,5 +1,5 @@
 /** How a shed request is answered: RFC 9457, with a `Retry-After`, and without reading its body. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import {
   ClosedError,
   DeadlineError,
@@ -8,7 +8,10 @@ import {
   QueueTimeoutError,
 } from '../core/errors.js'
 import { RetryAfter } from '../core/retry-after.js'
+import type { ActiveRequest } from './active-request.js'
 import type { Refusal } from './admission.js'
+import { answerFor, sendAnswer } from './answer.js'
+import { isPromiseLike } from './promise-like.js'
 import type { RejectFunction } from './types.js'
 
 interface Problem {
@@ -36,15 +39,11 @@ export class Rejector {
   }
 
   /** @param where the limiter that refused, or whatever else did. */
-  send(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    reason: Refusal,
-    where: object,
-    status: 503 | 504 = 503,
-  ): void {
+  send(active: ActiveRequest, reason: Refusal, where: object, status: 503 | 504 = 503): void {
+    const { reply, request } = active
     const { code, detail, bodies } = PROBLEMS[reason]
     const retryAfter = retryAfterOf(where)
+    answerFor(active)
     reply.code(status)
     reply.header('retry-after', retryAfter)
     if (request.raw.httpVersionMajor === 1 && hasUnreadBody(request))
@@ -53,14 +52,23 @@ export class Rejector {
       reply.header('content-type', 'application/problem+json')
       // Text leaves in one piece with its head. A serializer keeps Fastify from adding a charset,
       // which JSON has none of.
-      reply.serializer(asItIs).send(bodies[status])
+      reply.serializer(asItIs)
+      sendAnswer(active, bodies[status])
       return
     }
     const rejection = { code, status, reason, detail, retryAfter }
+    const answer = (payload: unknown): void => sendAnswer(active, payload)
+    const fail = (cause: unknown): void => {
+      reply.code(500)
+      sendAnswer(active, cause instanceof Error ? cause : new Error('reject failed', { cause }))
+    }
     try {
-      reply.send(this.#shape(rejection, request, reply))
+      const payload: unknown = this.#shape(rejection, request, reply)
+      if (payload === reply) throw new TypeError('reject: got the reply, takes a payload')
+      if (isPromiseLike(payload)) Promise.resolve(payload).then(answer).catch(fail)
+      else answer(payload)
     } catch (error) {
-      reply.code(500).send(error)
+      fail(error)
     }
   }
 }

@@ -2,6 +2,9 @@
 import type { ActiveRequest } from './active-request.js'
 import type { RequestInProgress, RequestSpan } from './types.js'
 
+/** What was written to the connection itself. */
+const SWITCHING_PROTOCOLS = 101
+
 export class RequestView implements RequestInProgress {
   readonly #request: ActiveRequest
 
@@ -74,6 +77,7 @@ function runOf(active: ActiveRequest): number {
   return Math.max(duration - waitOf(active), 0)
 }
 
-function statusOf({ outcome, response }: ActiveRequest): number | undefined {
-  return outcome === undefined || outcome === 'aborted' ? undefined : response.statusCode
+function statusOf({ outcome, response, isUpgraded }: ActiveRequest): number | undefined {
+  if (outcome === undefined || outcome === 'aborted') return undefined
+  return isUpgraded ? SWITCHING_PROTOCOLS : response.statusCode
 }

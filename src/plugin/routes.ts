@@ -1,17 +1,20 @@
 /** What the plugin knows of each route: its counts, its limiters, and what its options say. */
-import type { FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import type { Limiter } from '../core/limiter.js'
 import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
 import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
-import { answerReady, bodyRead, watchHandler } from './handler.js'
+import { bodyRead, watchHandler } from './handler.js'
 import { readRouteConcurrency, refuse, type Settings } from './options.js'
+import type { EndRules } from './request-state.js'
 import { contextKeyOf, contextOf } from './route-context.js'
 import { RouteLimiters } from './route-limiters.js'
-import type { PriorityFunction, RouteConcurrencyOptions } from './types.js'
+import type { PriorityFunction, ReleaseOn, RouteConcurrencyOptions } from './types.js'
 
 /** In the route's config, which Fastify keeps as one object from start to end. */
 const kRoute = Symbol('sluice.route')
+/** What works on a request, of a route or of none. */
+export type WorkOptions = Pick<RouteOptions, 'handler' | 'preHandler' | 'preValidation'>
 type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
 /** The label of requests that no route matched. */
@@ -23,22 +26,23 @@ export const UNMATCHED = '(unmatched)'
 const METHODS = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE'.split(' '))
 const OTHER_METHOD = '_OTHER'
 
-interface RouteSettings {
+interface RouteSettings extends Omit<EndRules, 'isWatched'> {
   /** The event loop's first, then narrowest first, the app's last. */
   readonly limiters: readonly Admitting[]
   /** Outside every limit, and never refused. */
   readonly exempt: boolean
-  /** Its limits learn from its requests: how many to let in, or what cannot be done in time. */
-  readonly learns: boolean
   readonly priority: PriorityFunction | undefined
   /** Milliseconds. */
   readonly timeout: number | undefined
 }
 
-export class Route implements RouteSettings {
+export class Route implements RouteSettings, EndRules {
   readonly limiters: readonly Admitting[]
   readonly exempt: boolean
   readonly learns: boolean
+  readonly releaseOn: ReleaseOn
+  readonly abandonAfter: number
+  isWatched = false
   readonly priority: PriorityFunction | undefined
   readonly timeout: number | undefined
   readonly #all: Traffic
@@ -51,6 +55,8 @@ export class Route implements RouteSettings {
     this.limiters = settings.limiters
     this.exempt = settings.exempt
     this.learns = settings.learns
+    this.releaseOn = settings.releaseOn
+    this.abandonAfter = settings.abandonAfter
     this.priority = settings.priority
     this.timeout = settings.timeout
   }
@@ -75,6 +81,7 @@ export class Routes {
   /** Routes that were declared before the plugin, by their pattern. */
   readonly #early = new Map<string, Route>()
   #contextKey: symbol | undefined
+  #admitLast: preHandlerHookHandler | undefined
 
   constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
@@ -116,14 +123,26 @@ export class Routes {
     const route = this.#create(url, this.#limiters.of(name, options, given), given)
     options.config = { ...config, [kRoute]: route } as RouteConfig
     const limited = route.limiters.length > 0 || this.#settings.keyed !== undefined
-    if (limited || route.timeout !== undefined) {
-      const releaseOn = given.releaseOn ?? this.#settings.releaseOn
-      options.handler = watchHandler(options.handler, releaseOn)
+    if (limited || route.timeout !== undefined) this.#watch(route, options)
+  }
+
+  /** A not-found handler that is set behind the plugin. */
+  prepareNotFound(options: WorkOptions): void {
+    this.#watch(this.#unmatched, options)
+  }
+
+  /** Where requests are admitted behind all other `preHandler` hooks of a route. */
+  admitLast(preHandler: preHandlerHookHandler): void {
+    this.#admitLast = preHandler
+  }
+
+  #watch(route: Route, options: WorkOptions): void {
+    route.isWatched = true
+    options.handler = watchHandler(options.handler)
+    if (this.#admitLast) {
+      options.preHandler = [options.preHandler ?? [], this.#admitLast].flat()
     }
-    if (route.learns) {
-      options.preValidation = [bodyRead, options.preValidation ?? []].flat()
-      options.onSend = [options.onSend ?? [], answerReady].flat()
-    }
+    if (route.learns) options.preValidation = [bodyRead, options.preValidation ?? []].flat()
   }
 
   #createExempt(pattern: string): Route {
@@ -131,6 +150,8 @@ export class Routes {
       limiters: [],
       exempt: true,
       learns: false,
+      releaseOn: 'close',
+      abandonAfter: Number.POSITIVE_INFINITY,
       priority: undefined,
       timeout: undefined,
     })
@@ -145,6 +166,8 @@ export class Routes {
       limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
       exempt: false,
       learns: timeout !== undefined || [own, app].some((limiter) => limiter?.isFixed === false),
+      releaseOn: given.releaseOn ?? this.#settings.releaseOn,
+      abandonAfter: given.abandonAfter ?? this.#settings.abandonAfter,
       priority: given.priority ?? priority,
       timeout,
     })

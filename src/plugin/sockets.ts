@@ -7,6 +7,7 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:http'
+import type { ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 
 /** Node's channel of accepted connections. */
@@ -19,26 +20,35 @@ type SecureSocket = Socket & { _parent?: Socket | null }
 
 /** @param before the same connection's, until its handshake was over */
 type OnConnection = (socket: Socket, before: Socket | undefined) => void
+type OnSession = (session: ServerHttp2Session) => void
 
 export class Sockets {
   readonly #first: Server
   readonly #handler: unknown
   readonly #onConnection: OnConnection
+  readonly #onSession: OnSession
 
-  constructor(first: Server, onConnection: OnConnection) {
+  constructor(first: Server, onConnection: OnConnection, onSession: OnSession) {
     this.#first = first
     this.#handler = handlerOf(first)
     this.#onConnection = onConnection
+    this.#onSession = onSession
     first.on('connection', this.#onPlain)
-    first.on('secureConnection', this.#onSecure)
+    this.#listen(first)
     first.once('listening', this.#onListening)
   }
 
   stop(): void {
     this.#first.off('connection', this.#onPlain)
     this.#first.off('secureConnection', this.#onSecure)
+    this.#first.off('session', this.#onSession)
     this.#first.off('listening', this.#onListening)
     unsubscribe(ACCEPTED, this.#onAccepted)
+  }
+
+  #listen(server: Server): void {
+    server.on('secureConnection', this.#onSecure)
+    server.on('session', this.#onSession)
   }
 
   readonly #onPlain = (socket: Socket): void => this.#onConnection(socket, undefined)
@@ -54,7 +64,7 @@ export class Sockets {
     if (server === undefined || server === this.#first || this.#handler === undefined) return
     if (handlerOf(server) !== this.#handler) return
     if (!server.listeners('secureConnection').includes(this.#onSecure)) {
-      server.on('secureConnection', this.#onSecure)
+      this.#listen(server)
     }
     this.#onPlain(socket)
   }

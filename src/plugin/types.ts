@@ -33,6 +33,11 @@ export interface SluiceOptions {
   timeout?: number | undefined
   /** Default `settled`. */
   releaseOn?: ReleaseOn | undefined
+  /**
+   * Milliseconds, > 0, that a request's work may go on after its response's end until its permits
+   * return all the same; Infinity: for ever; default 60,000.
+   */
+  abandonAfter?: number | undefined
   /** Shapes the reply of a rejection; default RFC 9457 problem details. */
   reject?: RejectFunction | undefined
   /** Where requests are admitted; `preHandler` comes after authentication and the body. */
@@ -87,14 +92,14 @@ export interface Rejection {
 }
 
 /**
- * Returns the payload. The reply has its status, `Retry-After` and, before an unread body,
+ * Returns the payload, or a promise of it; if it fails, its error is answered, with 500. The reply has its status, `Retry-After` and, before an unread body,
  * `Connection: close` already; it may be changed, but must not be sent.
  */
 export type RejectFunction = (
   rejection: Rejection,
   request: FastifyRequest,
   reply: FastifyReply,
-) => string | Buffer | object
+) => string | Buffer | object | Promise<string | Buffer | object>
 
 /**
  * `config.concurrency` of a route: a limit, options, or false: outside every limit. Without `object`
@@ -115,6 +120,8 @@ export interface RouteConcurrencyOptions {
   timeout?: number | undefined
   /** In place of the plugin's. */
   releaseOn?: ReleaseOn | undefined
+  /** In place of the plugin's. */
+  abandonAfter?: number | undefined
 }
 
 /** `app.concurrency` */

@@ -383,6 +383,7 @@ describe('rejections', () => {
         closed: 1,
         aborted: 2,
       },
+      abandoned: 0,
       waitMs: { p50: 0, p99: 40 },
     })
   })

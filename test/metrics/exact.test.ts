@@ -200,6 +200,7 @@ test('every metric has the value that the script gives it', async () => {
       ...rejected('app', { queue_full: 1, aborted: 1 }),
       ...rejected('GET /hasty/:name', { queue_timeout: 1 }),
       ...rejected('db', { deadline: 1 }),
+      ...each('concurrency_abandoned_total', limiters(0, 0, 0)),
       ...each('nodejs_eventloop_utilization', [[{}, 0.25]]),
       ...each('nodejs_eventloop_delay_p50_seconds', [[{}, 0.0015]]),
       ...each('nodejs_eventloop_delay_p99_seconds', [[{}, 0.02]]),

@@ -184,11 +184,13 @@ describe('a client that leaves while a hook waits', () => {
     await app.close()
   })
 
-  test('a later one: the permit is back, and the handler does not run without it', async () => {
+  test('a later one: it keeps the permit for its work, and the handler does not run', async () => {
     const { app, goOn, handled } = await leave('preHandler')
-    await untilIdle({ app })
-    goOn.resolve()
+    await until(() => app.concurrency.snapshot().requests.aborted === 1)
     await turns()
+    expect(app.concurrency.limiters[0]?.inFlight).toBe(1)
+    goOn.resolve()
+    await untilIdle({ app })
     expect(handled()).toBe(0)
     await app.close()
   })

@@ -1,0 +1,97 @@
+/** What is known of one request; active-request.ts has what becomes of it. */
+import type { ServerResponse } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Token } from '../core/token.js'
+import type { Waiter } from '../core/waiter.js'
+import type { RouteTraffic } from '../metrics/traffic.js'
+import type { Refusal } from './admission.js'
+import { wantsUpgrade } from './response-end.js'
+import type { ReleaseOn, RequestSpan } from './types.js'
+
+/** What its route says of how it ends. */
+export interface EndRules {
+  readonly releaseOn: ReleaseOn
+  /** Milliseconds that its work may go on after its response's end; Infinity: for ever. */
+  readonly abandonAfter: number
+  /** Its handler tells when it begins and settles. */
+  readonly isWatched: boolean
+  /** Its limits learn from it. */
+  readonly learns: boolean
+}
+
+export abstract class RequestState {
+  /** Links; they belong to the list. */
+  next: this | undefined
+  previous: this | undefined
+
+  /** The response is over. */
+  closed = false
+  /** What it came to, once it is closed, and how long it took in all. */
+  outcome: RequestSpan['outcome'] | undefined
+  duration: number | undefined
+  /** Why it was shed, or answered for its handler. */
+  refusal: Refusal | undefined
+  /** It waits for nothing more, and is with whoever works on it. */
+  working = false
+  /** The handler was called. */
+  handled = false
+  /** An answer has begun: its `onSend` hooks run, or it is sent. */
+  sending = false
+  /** It is a stream, which ends with the response. */
+  streams = false
+  /** An answer was given in place of whoever works on it. */
+  answeredFor = false
+  /** So did Fastify, after its route's `handlerTimeout`. */
+  timedOut = false
+  /** Somebody writes to the connection, and no answer passes Fastify any more. */
+  isHijacked = false
+  /** Its handler has returned the reply, which is to be sent later. */
+  awaited = false
+  /** Milliseconds spent in the queues that it has left. */
+  waited = 0
+  /** When it began to wait in the one that it is in. */
+  waitingSince = 0
+  /** Milliseconds of waiting for the event loop, as far as anybody knows. */
+  lag = 0
+  /** What it holds: the widest scope's, and linked behind it the narrower ones'. */
+  token: Token | undefined
+  /** How many those are. */
+  held = 0
+  /** While it queues. */
+  waiter: Waiter<Token> | undefined
+  /** Called once it is closed and holds nothing. */
+  onReleased: (() => void) | undefined
+  deadline: NodeJS.Timeout | undefined
+  /** When that is, by `performance.now()`. */
+  dueAt: number | undefined
+  /** Handlers of its that have not settled. */
+  running = 0
+  /** Its handler is done, and its answer is still to come. */
+  answersLater = false
+  readonly reply: FastifyReply
+  readonly response: ServerResponse
+  readonly rules: EndRules
+  readonly route: RouteTraffic
+  readonly startedAt: number = performance.now()
+
+  constructor(route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
+    this.route = route
+    this.rules = rules
+    this.reply = reply
+    this.response = reply.raw
+  }
+
+  get request(): FastifyRequest {
+    return this.reply.request
+  }
+
+  /** Its connection was taken over for another protocol, and is open as long as it is active. */
+  get isUpgraded(): boolean {
+    return this.isHijacked && wantsUpgrade(this.request.raw)
+  }
+
+  /** The answer was given in place of whoever worked on it. */
+  get isReplaced(): boolean {
+    return this.answeredFor || this.timedOut
+  }
+}

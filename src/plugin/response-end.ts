@@ -1,0 +1,70 @@
+/**
+ * How the end of a response is told. Nearly every end emits `close`: answered, aborted, hijacked,
+ * failed, a stream that was reset, a session that died. What does not is asked otherwise: responses
+ * whose socket is no socket (adapters, mocks), and those to a request for an upgrade that was not
+ * granted, emit `finish` alone; those behind another on a pipelined connection are in pipelining.ts.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+import { Socket } from 'node:net'
+
+const kEndable = Symbol('sluice.request')
+
+/** Whoever is told of a response's end. */
+export interface Endable {
+  readonly response: ServerResponse
+  /** May be called more than once. */
+  close(): void
+}
+
+type WatchedResponse = ServerResponse & { [kEndable]?: Endable }
+
+/** Has `close` called at the response's end. One shared listener: a closure a request costs more. */
+export function watchEnd(request: Endable, raw: IncomingMessage): void {
+  const response: WatchedResponse = request.response
+  response[kEndable] = request
+  response.on('close', onClose)
+  if (wantsUpgrade(raw)) response.on('finish', onRefusedUpgrade)
+  else if (!(isHttp2(raw) || raw.socket instanceof Socket)) response.on('finish', onClose)
+}
+
+export function isHttp2({ httpVersionMajor }: IncomingMessage): boolean {
+  return httpVersionMajor === 2
+}
+
+/** Node has given its connection away, because somebody listens for upgrades. */
+export function wantsUpgrade(raw: IncomingMessage): boolean {
+  return (raw as IncomingMessage & { upgrade?: boolean | null }).upgrade === true
+}
+
+/** The stream of a request that came by HTTP/2. */
+export function streamOf(raw: IncomingMessage): ServerHttp2Stream {
+  return (raw as IncomingMessage & { stream: ServerHttp2Stream }).stream
+}
+
+/** Nobody is there to be answered. */
+export function isGone(raw: IncomingMessage): boolean {
+  if (isHttp2(raw)) return streamOf(raw).destroyed
+  return raw.aborted || raw.socket?.destroyed === true
+}
+
+/**
+ * Whether all of the answer was given out, once the response is over. `writableFinished` alone would
+ * call every injected request aborted, so an ended response whose socket lives is an answer, too; over
+ * HTTP/2 it is true of reset streams, and what was ended may have been reset before it was out.
+ */
+export function isWhole(response: ServerResponse, raw: IncomingMessage): boolean {
+  if (isHttp2(raw)) return response.writableEnded && response.writableFinished
+  if (response.writableFinished) return true
+  return response.writableEnded && raw.socket?.destroyed !== true
+}
+
+function onClose(this: WatchedResponse): void {
+  this[kEndable]?.close()
+}
+
+/** Nobody has taken the connection. */
+function onRefusedUpgrade(this: WatchedResponse): void {
+  this[kEndable]?.close()
+  this.socket?.destroySoon()
+}
