@@ -55,7 +55,7 @@ export class KeyedLimiters extends AccountedLimiter {
   }
 
   get queued(): number {
-    return this.#sum('queued')
+    return this.#sum('queued') + this.outside
   }
 
   /** How many keys the table holds, busy or idle. */

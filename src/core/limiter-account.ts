@@ -76,6 +76,8 @@ export abstract class AccountedLimiter implements LimiterView {
   abstract readonly limit: number
   abstract readonly inFlight: number
   abstract readonly queued: number
+  /** How many wait for something else before they may ask it. @internal */
+  outside = 0
   protected readonly account: LimiterAccount
 
   constructor(name: string, account: LimiterAccount) {

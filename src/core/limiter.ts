@@ -80,7 +80,7 @@ export class Limiter extends AccountedLimiter {
 
   /** How many wait. */
   get queued(): number {
-    return this.#queue.size
+    return this.#queue.size + this.outside
   }
 
   /**

@@ -92,7 +92,7 @@ export class LoopLimiter extends AccountedLimiter {
   }
 
   get queued(): number {
-    return this.#queue.size
+    return this.#queue.size + this.outside
   }
 
   /** A connection came in: there may be more, and each needs a turn, which work would make long. */

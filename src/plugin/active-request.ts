@@ -12,6 +12,7 @@ import type { FastifyReply } from 'fastify'
 import type { Outcome, Token } from '../core/token.js'
 import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
+import type { Admitting } from './admission.js'
 import { Aftermath, owesWork } from './aftermath.js'
 import { isPipelined, turnOf, unwatch, watch } from './pipelining.js'
 import { type EndRules, RequestState } from './request-state.js'
@@ -59,12 +60,15 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   /**
    * Behind another response on a pipelined connection: calls back when its own can be sent. A permit
    * that is taken before could not come back until those before it got theirs, and two such
-   * connections would wait for each other for ever.
+   * connections would wait for each other for ever. Until then it counts as queued at the limiter.
    */
-  whenSendable(callback: () => void): void {
+  whenSendable(limiter: Pick<Admitting, 'outside'>, callback: () => void): void {
+    limiter.outside++
+    this.outside = limiter
     // A promise keeps the AsyncLocalStorage context of the request.
     turnOf(this.response).then(() => {
-      if (!this.closed && !this.sending) callback()
+      this.comeInside()
+      if (!(this.closed || this.isReplaced)) callback()
     })
   }
 
@@ -83,7 +87,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   /** Its handler is about to begin: false if it must not. */
   handlerBegins(): boolean {
     // A request that is over, or answered, before its handler begins has done its work.
-    if (this.closed || this.sending) {
+    if (this.closed || this.isReplaced) {
       this.workOver()
       return false
     }
@@ -154,6 +158,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
       traffic.endAborted(this.route)
     }
     this.waiter?.cancel('aborted', undefined)
+    this.comeInside()
     if (upgraded || this.outcome === 'aborted') {
       this.abort(new DOMException('The client left', 'AbortError'))
     }
@@ -178,6 +183,21 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     this.release()
   }
 
+  /**
+   * It waits for its client, and others for its permits: they are given back, for good where the rest
+   * is to send an answer that is made, and otherwise until its body has come.
+   */
+  lend(): void {
+    // A handler that has returned its reply waits for nothing but the response.
+    if (this.held === 0 || (this.running > 0 && !this.awaited)) return
+    if (!this.response.headersSent) {
+      if (this.handled || this.sending || !(this.working && this.rules.isWatched)) return
+      this.working = false
+      this.hasLent = true
+    }
+    this.releaseEarly()
+  }
+
   /** Gives back what it holds before its end: a refusal needs no permit. */
   releaseEarly(): void {
     this.end('ignored')
@@ -186,6 +206,12 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   /** Refused before its handler: a deadline that passes later is the handler's. */
   private isShed(): boolean {
     return this.refusal !== undefined && !this.handled
+  }
+
+  private comeInside(): void {
+    if (this.outside === undefined) return
+    this.outside.outside--
+    this.outside = undefined
   }
 
   private release(): void {

@@ -14,6 +14,8 @@ export type Refusal = Exclude<RejectReason, 'aborted'>
 export interface Admitting {
   /** It stands for the event loop: waiting for it is part of what work takes. */
   readonly isLoop?: true
+  /** How many will ask it, but wait for something else first. */
+  outside: number
   /** A token if one is free now. */
   take(priority: number): Token | undefined
   /**

@@ -6,6 +6,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ActiveRequest } from './active-request.js'
+import { mayLinger } from './linger.js'
 
 /** Fastify's own answer in the work's place, after a route's `handlerTimeout`. */
 const HANDLER_TIMEOUT = 'FST_ERR_HANDLER_TIMEOUT'
@@ -47,6 +48,7 @@ export function watchAnswers(app: FastifyInstance): void {
     }
     // Fastify leaves it at that as well.
     if (this.raw.writableEnded) active.workOver()
+    mayLinger(this.request.raw, this.raw)
     active.answerBegins(isStream(payload))
     baseOf(this).send.call(this, payload)
     return this

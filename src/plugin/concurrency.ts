@@ -17,6 +17,7 @@ import type { Settings } from './options.js'
 import { createPressure } from './pressure.js'
 import { RequestView } from './request-view.js'
 import { Sockets } from './sockets.js'
+import { Stalls } from './stalls.js'
 import { startTelemetry } from './telemetry.js'
 import type { AppConcurrency, DrainOptions, RequestInProgress, SpanObserver } from './types.js'
 
@@ -29,6 +30,7 @@ export class Concurrency implements AppConcurrency {
   readonly families: readonly Family[] = createFamilies(this)
   readonly registry: ConcurrencyRegistry = createRegistry(this.families)
   readonly shutdown: Drain
+  readonly stalls: Stalls
   readonly pressure: LoopLimiter | undefined = undefined
   readonly scheme: 'http' | 'https'
   readonly #closeTimeout: number
@@ -51,10 +53,15 @@ export class Concurrency implements AppConcurrency {
     }
     if (keyed !== undefined) this.limiters.push(keyed.limiters)
     if (app !== undefined) this.limiters.push(app)
-    const connections = new Connections({ http2, encrypted: this.scheme === 'https' })
+    const connections = new Connections({
+      http2,
+      encrypted: this.scheme === 'https',
+      streams: settings.perConnection,
+    })
     this.shutdown = new Drain(this.active, connections, () => {
       for (const limiter of this.limiters) limiter.close()
     })
+    this.stalls = new Stalls(this.active, this.limiters, settings.stall)
     this.#sockets = new Sockets(
       server,
       (socket, before) => {
@@ -111,6 +118,7 @@ export class Concurrency implements AppConcurrency {
     await this.shutdown.stop()
     this.#sockets.stop()
     this.#stopTelemetry()
+    this.stalls.stop()
     this.eventLoop.stop()
   }
 }

@@ -18,6 +18,8 @@ type HttpSocket = Socket & {
 export interface Protocol {
   readonly http2: boolean
   readonly encrypted: boolean
+  /** How many streams a session may have. */
+  readonly streams: number
 }
 
 export class Connections {
@@ -49,6 +51,10 @@ export class Connections {
   /** To be told of each session of HTTP/2. */
   addSession(session: ServerHttp2Session): void {
     this.#sessions.add(session)
+    // Unless the server's own settings allow fewer.
+    const { maxConcurrentStreams = Number.POSITIVE_INFINITY } = session.localSettings
+    const { streams } = this.#protocol
+    if (streams < maxConcurrentStreams) session.settings({ maxConcurrentStreams: streams })
     session.once('close', () => this.#sessions.delete(session))
   }
 

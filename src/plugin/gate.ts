@@ -1,4 +1,5 @@
 /** What the plugin does with each request: counts it, and lets it through its limiters or not. */
+import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkNumber, show } from '../core/check.js'
 import { DeadlineError } from '../core/errors.js'
@@ -7,7 +8,7 @@ import { type Admitting, type Refusal, takeFree, waitInLine } from './admission.
 import { activeOf } from './answer.js'
 import type { Concurrency } from './concurrency.js'
 import type { Settings } from './options.js'
-import { isPipelined } from './pipelining.js'
+import { endBehind, type Fate, fateOf, isPipelined } from './pipelining.js'
 import { Rejector } from './rejection.js'
 import { isGone } from './response-end.js'
 import type { Route, Routes } from './routes.js'
@@ -31,7 +32,7 @@ export class Gate {
   /** The `onRequest` hook: every request is seen here, and admitted here unless later. */
   readonly onRequest = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
     const { raw } = request
-    const { shutdown, traffic, active: list, pressure } = this.#concurrency
+    const { shutdown, traffic, active: list, pressure, stalls } = this.#concurrency
     let route: Route
     try {
       route = this.#routes.of(request)
@@ -41,9 +42,16 @@ export class Gate {
     const counts = route.traffic(request.method)
     // An earlier hook may have let the client go; a request that is never continued is collected.
     if (isGone(raw)) return traffic.countGone(counts)
+    const fate = isPipelined(reply.raw) ? this.#fateOf(raw) : 'welcome'
+    if (fate === 'ignored') return traffic.countGone(counts)
     const active = new ActiveRequest(list, counts, route, reply)
     request.concurrency = active
+    stalls.begin()
     if (shutdown.started) shutdown.closeBehind(active)
+    if (fate !== 'welcome') {
+      if (fate === 'last') endBehind(raw.socket, reply.raw)
+      return this.#refuseOutside(route, active, 'queue_full')
+    }
     if (route.exempt) return done()
     if (pressure !== undefined) active.lag = pressure.age(active.startedAt)
     if (shutdown.refusing) return this.#refuseOutside(route, active, 'closed')
@@ -68,6 +76,21 @@ export class Gate {
     else this.#enter(route, active, done)
   }
 
+  /**
+   * A `preValidation` hook: the body has been read. How long a client took to send it says nothing of
+   * the service; and where it took so long that its permits went to others, it is admitted again.
+   */
+  readonly behindBody = (request: FastifyRequest, _reply: FastifyReply, done: Done): void => {
+    const active = activeOf(request)
+    if (active === null) return done()
+    if (active.hasLent) {
+      active.hasLent = false
+      return this.#enter(this.#routes.of(request), active, done)
+    }
+    if (active.rules.learns && request.body !== undefined) active.workBegins()
+    done()
+  }
+
   /** The same for a scope. */
   readonly scopePreHandler = (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
     if (this.#routes.of(request).isWatched) done()
@@ -76,9 +99,12 @@ export class Gate {
 
   #enter(route: Route, active: ActiveRequest, done: Done): void {
     if (route.limiters.length === 0 && this.#settings.keyed === undefined) return done()
-    if (active.closed || active.sending) return
-    if (isPipelined(active.response)) active.whenSendable(() => this.#admit(route, active, done))
-    else this.#admit(route, active, done)
+    if (active.closed || active.isReplaced) return
+    if (isPipelined(active.response)) {
+      const widest = (route.limiters.at(-1) ?? this.#settings.keyed?.limiters) as Admitting
+      this.#concurrency.stalls.hurry()
+      active.whenSendable(widest, () => this.#admit(route, active, done))
+    } else this.#admit(route, active, done)
   }
 
   #admit(route: Route, active: ActiveRequest, done: Done): void {
@@ -96,6 +122,7 @@ export class Gate {
       active.working = true
       return done()
     }
+    this.#concurrency.stalls.hurry()
     waitInLine(
       active,
       limiters,
@@ -107,6 +134,10 @@ export class Gate {
       },
       (reason, limiter) => this.#refuse(active, reason, limiter),
     )
+  }
+
+  #fateOf({ socket }: IncomingMessage): Fate {
+    return fateOf(socket, this.#settings.perConnection)
   }
 
   #priorityOf(route: Route, request: FastifyRequest): number {

@@ -5,7 +5,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ActiveRequest } from './active-request.js'
-import { activeOf } from './answer.js'
+import { hasBody } from './linger.js'
 import { isPromiseLike } from './promise-like.js'
 
 type Handler = (...given: never[]) => unknown
@@ -15,35 +15,53 @@ export function watchHandler<H extends Handler>(handler: H): H {
   const watched = function (this: unknown, ...given: never[]): unknown {
     const active = activeAmong(given)
     if (active === undefined) return handler.apply(this, given)
-    if (!active.handlerBegins()) return undefined
-    let result: unknown
-    let promise: Promise<unknown> | undefined
-    try {
-      result = handler.apply(this, given)
-      promise = promiseOf(result, active.reply)
-    } catch (error) {
-      active.handlerSettled(true)
-      throw error
-    }
-    if (promise === undefined) {
-      active.handlerSettled(true)
-      return result
-    }
-    return promise.then(
-      (value) => {
-        // What comes after an answer that was given in its place goes nowhere.
-        const dropped = active.answeredFor
-        active.handlerSettled(!dropped && (active.awaited || value !== undefined))
-        return dropped ? undefined : value
-      },
-      (error) => {
-        const dropped = active.answeredFor
-        active.handlerSettled(!(dropped || active.reply.sent))
-        if (!dropped) throw error
-      },
-    )
+    const call = (): unknown => handler.apply(this, given)
+    return mayHaveLeft(active) ? runLater(active, call) : run(active, call)
   }
   return watched as H
+}
+
+function run(active: ActiveRequest, call: () => unknown): unknown {
+  if (!active.handlerBegins()) return undefined
+  let result: unknown
+  let promise: Promise<unknown> | undefined
+  try {
+    result = call()
+    promise = promiseOf(result, active.reply)
+  } catch (error) {
+    active.handlerSettled(true)
+    throw error
+  }
+  if (promise === undefined) {
+    active.handlerSettled(true)
+    return result
+  }
+  return promise.then(
+    (value) => {
+      // What comes after an answer that was given in its place goes nowhere.
+      const dropped = active.answeredFor
+      active.handlerSettled(!dropped && (active.awaited || value !== undefined))
+      return dropped ? undefined : value
+    },
+    (error) => {
+      const dropped = active.answeredFor
+      active.handlerSettled(!(dropped || active.reply.sent))
+      if (!dropped) throw error
+    },
+  )
+}
+
+/** Node does not read on while a body waits, and the client's leaving lies behind it. */
+function mayHaveLeft({ waited, request: { raw } }: ActiveRequest): boolean {
+  return waited > 0 && hasBody(raw)
+}
+
+/** The turn that read the body's end does not tell of it, nor does the rest of that turn. */
+async function runLater(active: ActiveRequest, call: () => unknown): Promise<unknown> {
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  const result = run(active, call)
+  // A handler that returns nothing answers later; in a promise, nothing is an answer.
+  return result === undefined && active.handled ? active.reply : result
 }
 
 /** A reply is a thenable of its own, which waits for the response; the request does so anyway. */
@@ -59,10 +77,4 @@ function activeAmong(given: readonly unknown[]): ActiveRequest | undefined {
     if (active instanceof ActiveRequest) return active
   }
   return undefined
-}
-
-/** A `preValidation` hook: how long a client takes to send its body says nothing of the service. */
-export function bodyRead(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  if (request.body !== undefined) activeOf(request)?.workBegins()
-  done()
 }

@@ -20,7 +20,7 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
   const concurrency = new Concurrency(app, settings)
   const routes = new Routes(concurrency, settings)
   const gate = new Gate(concurrency, routes, settings)
-  if (settings.hook === 'preHandler') routes.admitLast(gate.preHandler)
+  routes.use(gate.behindBody, settings.hook === 'preHandler' ? gate.preHandler : undefined)
 
   app.decorate('concurrency', concurrency)
   // Fastify's own way to reserve a property that each request sets.

@@ -1,5 +1,5 @@
 /** Checks options where they are given: at registration, and at each route that has some. */
-import { checkNames, checkObject, isPlainObject, show } from '../core/check.js'
+import { checkInteger, checkNames, checkObject, isPlainObject, show } from '../core/check.js'
 import { OptionsError } from '../core/errors.js'
 import { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
@@ -20,6 +20,10 @@ import type {
 const EXEMPT = ['/health/*', '/metrics', '/concurrency*', '/dashboard']
 const MAX_KEYS = 10_000
 const ABANDON_AFTER = 60_000
+const PER_CONNECTION = 100
+const STALL = 30_000
+/** What HTTP/2 can say. */
+const MOST_STREAMS = 2 ** 31 - 1
 /** The longest a timer of Node's takes. */
 const LONGEST = 2 ** 31 - 1
 
@@ -32,6 +36,8 @@ export interface Settings {
   readonly timeout: number | undefined
   readonly releaseOn: ReleaseOn
   readonly abandonAfter: number
+  readonly perConnection: number
+  readonly stall: number
   readonly reject: RejectFunction | undefined
   readonly hook: 'onRequest' | 'preHandler'
   readonly exempt: readonly string[]
@@ -50,6 +56,8 @@ export function readOptions(options: SluiceOptions): Settings {
     'timeout',
     'releaseOn',
     'abandonAfter',
+    'perConnection',
+    'stall',
     'reject',
     'hook',
     'exempt',
@@ -59,13 +67,15 @@ export function readOptions(options: SluiceOptions): Settings {
     'logSerializers',
   ])
   const { limit, queue, key, priority, timeout, releaseOn, reject, hook, exempt = EXEMPT } = options
-  const { abandonAfter = ABANDON_AFTER } = options
+  const { abandonAfter = ABANDON_AFTER, perConnection = PER_CONNECTION, stall = STALL } = options
   if (queue !== undefined && limit === undefined) refuse('queue', queue, 'effect only beside limit')
   checkFunction('priority', priority)
   checkFunction('reject', reject)
   checkTimeout('timeout', timeout)
   checkOneOf('releaseOn', releaseOn, ['settled', 'close'])
   checkTimeout('abandonAfter', abandonAfter)
+  checkTimeout('stall', stall)
+  translate('', () => checkInteger('perConnection', perConnection, 1, MOST_STREAMS))
   checkOneOf('hook', hook, ['onRequest', 'preHandler'])
   if (!Array.isArray(exempt)) refuse('exempt', exempt, 'an array of route patterns')
   for (const pattern of exempt) {
@@ -85,6 +95,8 @@ export function readOptions(options: SluiceOptions): Settings {
     timeout,
     releaseOn: releaseOn ?? 'settled',
     abandonAfter,
+    perConnection,
+    stall,
     reject,
     hook: hook ?? 'onRequest',
     exempt,

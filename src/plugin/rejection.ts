@@ -1,5 +1,4 @@
 /** How a shed request is answered: RFC 9457, with a `Retry-After`, and without reading its body. */
-import type { FastifyRequest } from 'fastify'
 import {
   ClosedError,
   DeadlineError,
@@ -46,8 +45,6 @@ export class Rejector {
     answerFor(active)
     reply.code(status)
     reply.header('retry-after', retryAfter)
-    if (request.raw.httpVersionMajor === 1 && hasUnreadBody(request))
-      reply.header('connection', 'close')
     if (this.#shape === undefined) {
       reply.header('content-type', 'application/problem+json')
       // Text leaves in one piece with its head. A serializer keeps Fastify from adding a charset,
@@ -84,14 +81,6 @@ function retryAfterOf(where: object): number {
     backlogs.set(where, retryAfter)
   }
   return retryAfter.next()
-}
-
-/** Without `Connection: close` Node would read an upload to its end before the next request. */
-function hasUnreadBody({ headers, raw }: FastifyRequest): boolean {
-  return (
-    !raw.complete &&
-    (headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0)
-  )
 }
 
 function problem({ code, message: detail }: Error & { code: string }): Problem {

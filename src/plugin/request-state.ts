@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Token } from '../core/token.js'
 import type { Waiter } from '../core/waiter.js'
 import type { RouteTraffic } from '../metrics/traffic.js'
-import type { Refusal } from './admission.js'
+import type { Admitting, Refusal } from './admission.js'
 import { wantsUpgrade } from './response-end.js'
 import type { ReleaseOn, RequestSpan } from './types.js'
 
@@ -33,6 +33,8 @@ export abstract class RequestState {
   refusal: Refusal | undefined
   /** It waits for nothing more, and is with whoever works on it. */
   working = false
+  /** It has given its permits back, and must get them again behind its body. */
+  hasLent = false
   /** The handler was called. */
   handled = false
   /** An answer has begun: its `onSend` hooks run, or it is sent. */
@@ -59,6 +61,8 @@ export abstract class RequestState {
   held = 0
   /** While it queues. */
   waiter: Waiter<Token> | undefined
+  /** The limiter that it will ask, once its turn on a pipelined connection has come. */
+  outside: Pick<Admitting, 'outside'> | undefined
   /** Called once it is closed and holds nothing. */
   onReleased: (() => void) | undefined
   deadline: NodeJS.Timeout | undefined

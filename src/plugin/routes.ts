@@ -1,10 +1,15 @@
 /** What the plugin knows of each route: its counts, its limiters, and what its options say. */
-import type { FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
+import type {
+  FastifyRequest,
+  preHandlerHookHandler,
+  preValidationHookHandler,
+  RouteOptions,
+} from 'fastify'
 import type { Limiter } from '../core/limiter.js'
 import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
 import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
-import { bodyRead, watchHandler } from './handler.js'
+import { watchHandler } from './handler.js'
 import { readRouteConcurrency, refuse, type Settings } from './options.js'
 import type { EndRules } from './request-state.js'
 import { contextKeyOf, contextOf } from './route-context.js'
@@ -14,7 +19,9 @@ import type { PriorityFunction, ReleaseOn, RouteConcurrencyOptions } from './typ
 /** In the route's config, which Fastify keeps as one object from start to end. */
 const kRoute = Symbol('sluice.route')
 /** What works on a request, of a route or of none. */
-export type WorkOptions = Pick<RouteOptions, 'handler' | 'preHandler' | 'preValidation'>
+export type WorkOptions = Pick<RouteOptions, 'handler' | 'preHandler' | 'preValidation'> &
+  Partial<Pick<RouteOptions, 'method'>>
+type Hook = preHandlerHookHandler & preValidationHookHandler
 type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
 /** The label of requests that no route matched. */
@@ -25,6 +32,7 @@ export const UNMATCHED = '(unmatched)'
  */
 const METHODS = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE'.split(' '))
 const OTHER_METHOD = '_OTHER'
+const BODILESS = new Set(['GET', 'HEAD', 'TRACE'])
 
 interface RouteSettings extends Omit<EndRules, 'isWatched'> {
   /** The event loop's first, then narrowest first, the app's last. */
@@ -81,7 +89,8 @@ export class Routes {
   /** Routes that were declared before the plugin, by their pattern. */
   readonly #early = new Map<string, Route>()
   #contextKey: symbol | undefined
-  #admitLast: preHandlerHookHandler | undefined
+  #behindBody: Hook | undefined
+  #admitLast: Hook | undefined
 
   constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
@@ -131,9 +140,13 @@ export class Routes {
     this.#watch(this.#unmatched, options)
   }
 
-  /** Where requests are admitted behind all other `preHandler` hooks of a route. */
-  admitLast(preHandler: preHandlerHookHandler): void {
-    this.#admitLast = preHandler
+  /**
+   * The hooks of the gate that come at their own place in a route: behind its body, and, where the
+   * options say so, behind all other `preHandler` hooks.
+   */
+  use(behindBody: Hook, admitLast: Hook | undefined): void {
+    this.#behindBody = behindBody
+    this.#admitLast = admitLast
   }
 
   #watch(route: Route, options: WorkOptions): void {
@@ -142,7 +155,9 @@ export class Routes {
     if (this.#admitLast) {
       options.preHandler = [options.preHandler ?? [], this.#admitLast].flat()
     }
-    if (route.learns) options.preValidation = [bodyRead, options.preValidation ?? []].flat()
+    if (this.#behindBody && mayHaveBody(options)) {
+      options.preValidation = [this.#behindBody, options.preValidation ?? []].flat()
+    }
   }
 
   #createExempt(pattern: string): Route {
@@ -192,6 +207,11 @@ export class Routes {
     }
     return route
   }
+}
+
+/** Fastify reads none of these methods; a not-found handler has all. */
+function mayHaveBody({ method = 'POST' }: WorkOptions): boolean {
+  return [method].flat().some((each) => !BODILESS.has(each.toUpperCase()))
 }
 
 /** Routes of one URL that differ by constraints have limiters, and so metrics, of their own. */

@@ -38,6 +38,17 @@ export interface SluiceOptions {
    * return all the same; Infinity: for ever; default 60,000.
    */
   abandonAfter?: number | undefined
+  /**
+   * How many requests of one connection may be in progress at once: an integer >= 1; default 100.
+   * Pipelined ones beyond it are refused, and with twice as many waiting the connection ends; of
+   * HTTP/2, clients are told how many streams there may be.
+   */
+  perConnection?: number | undefined
+  /**
+   * Milliseconds, > 0, that a client may take no byte of its answer until that is cut; Infinity: for
+   * ever; default 30,000. While others queue, it keeps no permit from them in that time.
+   */
+  stall?: number | undefined
   /** Shapes the reply of a rejection; default RFC 9457 problem details. */
   reject?: RejectFunction | undefined
   /** Where requests are admitted; `preHandler` comes after authentication and the body. */
