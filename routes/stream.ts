@@ -3,6 +3,7 @@
  * one at once. With `?detail=true` also what the dashboard draws: `history` once, `second` each second
  * and `requests` four times a second; requests are recorded only while somebody watches those.
  */
+import { addAbortListener } from 'node:events'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
 import { History } from './stream/history.js'
@@ -98,7 +99,8 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
       } else plain.add(watcher)
       watcher.send(first)
 
-      signal.addEventListener('abort', () => {
+      // Heard also where another listener stops the event.
+      addAbortListener(signal, () => {
         unwatch(watcher)
         if (concurrency.draining) watcher.end({ data: JSON.stringify(concurrency.snapshot()) })
       })

@@ -3,6 +3,8 @@
  * order in which they are due, however late the event loop is: what the first to wake does then is
  * done before the next one wakes. At a scale of 0 nobody waits, and the order is the same.
  */
+import { addAbortListener } from 'node:events'
+
 interface Sleeper {
   readonly due: number
   wake(): void
@@ -35,11 +37,12 @@ export class Clock {
       const sleeper: Sleeper = {
         due: this.#now() + ms,
         wake: () => {
-          signal.removeEventListener('abort', onAbort)
+          listener[Symbol.dispose]()
           resolve()
         },
       }
-      signal.addEventListener('abort', onAbort, { once: true })
+      // Heard also where another listener stops the event.
+      const listener = addAbortListener(signal, onAbort)
       const behind = this.#sleepers.findLastIndex(({ due }) => due <= sleeper.due)
       this.#sleepers.splice(behind + 1, 0, sleeper)
       this.#arm()

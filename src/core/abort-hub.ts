@@ -1,34 +1,41 @@
 /**
  * Lets any number wait on one AbortSignal through a single listener: Node scans a signal's
  * listeners at each addition and removal and warns at the eleventh, so 100,000 of them would
- * cost 100,000 squared. Joining and leaving are O(1); all are told in the order they joined.
+ * cost 100,000 squared. Joining and leaving are O(1); all are told in the order they joined, and
+ * also where another listener stops the event: `addAbortListener` is the one way to hear it then.
  */
+import { addAbortListener } from 'node:events'
+
 export interface AbortTarget {
   aborted(reason: unknown): void
 }
 
-const hubs = new WeakMap<AbortSignal, Set<AbortTarget>>()
+interface Hub {
+  readonly targets: Set<AbortTarget>
+  readonly listener: Disposable
+}
 
+const hubs = new WeakMap<AbortSignal, Hub>()
+
+/** @param signal one that has not aborted */
 export function joinAbort(signal: AbortSignal, target: AbortTarget): void {
   let hub = hubs.get(signal)
   if (hub === undefined) {
-    hub = new Set()
+    hub = { targets: new Set(), listener: addAbortListener(signal, onAbort) }
     hubs.set(signal, hub)
-    signal.addEventListener('abort', onAbort)
   }
-  hub.add(target)
+  hub.targets.add(target)
 }
 
 export function leaveAbort(signal: AbortSignal, target: AbortTarget): void {
   const hub = hubs.get(signal)
-  if (hub?.delete(target) && hub.size === 0) {
+  if (hub?.targets.delete(target) && hub.targets.size === 0) {
     hubs.delete(signal)
-    signal.removeEventListener('abort', onAbort)
+    hub.listener[Symbol.dispose]()
   }
 }
 
-function onAbort(this: AbortSignal): void {
-  const hub = hubs.get(this)
-  if (hub === undefined) return
-  for (const target of hub) target.aborted(this.reason)
+function onAbort({ target }: Event): void {
+  const signal = target as AbortSignal
+  for (const each of hubs.get(signal)?.targets ?? []) each.aborted(signal.reason)
 }

@@ -58,6 +58,15 @@ describe.each([0, 1])('at a scale of %d', (scale) => {
     await other
     await expect(clock.sleep(1, controller.signal)).rejects.toThrow('enough')
   })
+
+  test('an abort ends the sleep also where another listener stops the event', async () => {
+    const clock = new Clock(scale)
+    const controller = new AbortController()
+    controller.signal.addEventListener('abort', (event) => event.stopImmediatePropagation())
+    const sleeping = clock.sleep(60_000, controller.signal).catch(String)
+    controller.abort('enough')
+    expect(await Promise.race([sleeping, turns().then(() => 'asleep')])).toBe('enough')
+  })
 })
 
 describe('at another scale', () => {
