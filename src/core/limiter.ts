@@ -22,7 +22,7 @@ import {
 import { REFUSALS } from './refusals.js'
 import { SharedQueue } from './shared-queue.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
-import { WaitQueue } from './wait-queue.js'
+import { type Desk, WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
 export class Limiter extends AccountedLimiter {
@@ -32,20 +32,18 @@ export class Limiter extends AccountedLimiter {
   readonly #queue: WaitQueue<Token>
   /** The same queue, where priorities have shares. */
   readonly #shared: SharedQueue | undefined
-  readonly #owner: WaiterOwner<Token> & TokenOwner = {
+  readonly #owner: WaiterOwner<Token> & Desk<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
       this.account.rejected[reason]++
-      // Who is late leaves in `#admitWaiting`, which goes on by itself.
-      if (this.#admitting) return
       // A slot that freed while the next in line was doomed has waited for its leaving.
-      if (this.#queue.size > 0 && this.#inFlight < this.#learning.limit) this.#admitWaiting()
+      this.#serve()
     },
+    attend: (waiter, now) => this.#attend(waiter, now),
     end: (token, outcome) => this.#end(token, outcome),
   }
   readonly #learning: Learning
   #inFlight = 0
-  #admitting = false
   #closed = false
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
@@ -148,21 +146,22 @@ export class Limiter extends AccountedLimiter {
    */
   setLimit(limit: number): void {
     this.#learning.set(limit)
-    if (this.#queue.size > 0) this.#admitWaiting()
+    this.#serve()
   }
 
   /** Ends admission for good; see the head of this file. Closing again does nothing. */
   close(): void {
     this.#closed = true
     this.#learning.close()
-    const error = new REFUSALS.closed()
-    for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
-      last.cancel('closed', error)
-    }
+    this.#queue.cancelAll('closed', new REFUSALS.closed())
+  }
+
+  get #hasSlot(): boolean {
+    return this.#inFlight < this.#learning.limit && !this.#closed
   }
 
   #isFree(priority: number): boolean {
-    return this.#inFlight < this.#learning.limit && this.#queue.highest < priority && !this.#closed
+    return this.#hasSlot && this.#queue.isClearFor(priority)
   }
 
   #admitAtOnce(priority: number): Token {
@@ -206,25 +205,25 @@ export class Limiter extends AccountedLimiter {
     try {
       this.#learning.end(token, outcome)
     } finally {
-      if (this.#queue.size > 0) this.#admitWaiting()
+      if (this.#queue.size > 0) this.#serve()
     }
   }
 
-  #admitWaiting(): void {
-    const now = this.#clock()
-    while (this.#inFlight < this.#learning.limit && !this.#closed) {
-      const waiter = this.#queue.peek(now)
-      if (waiter === undefined || waiter.doomed) return
-      // Whoever cannot be done in time, or has waited too long, is not started.
-      const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
-      if (reason === undefined) {
-        this.account.waits.record(now - waiter.since)
-        waiter.grant(this.#admit(waiter.priority, now))
-      } else {
-        this.#admitting = true
-        waiter.cancel(reason, new REFUSALS[reason]())
-        this.#admitting = false
-      }
+  #serve(): void {
+    // No clock is read where nobody waits.
+    if (this.#queue.size > 0 && this.#hasSlot) this.#queue.serve(this.#owner, this.#clock())
+  }
+
+  #attend(waiter: Waiter<Token>, now: number): boolean {
+    if (!this.#hasSlot) return false
+    // Whoever cannot be done in time, or has waited too long, is not started.
+    const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
+    if (reason === undefined) {
+      this.account.waits.record(now - waiter.since)
+      waiter.grant(this.#admit(waiter.priority, now))
+    } else {
+      waiter.cancel(reason, new REFUSALS[reason]())
     }
+    return true
   }
 }

@@ -15,7 +15,7 @@ import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import { ShortestRun } from './shortest-run.js'
 import { Token, type TokenOwner } from './token.js'
 import { Turns } from './turns.js'
-import { WaitQueue } from './wait-queue.js'
+import { type Desk, WaitQueue } from './wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
 export interface LoopLimiterOptions {
@@ -48,11 +48,12 @@ export class LoopLimiter extends AccountedLimiter {
   readonly #clock: Clock
   readonly #codel: Codel
   readonly #queue = new WaitQueue<Token>()
-  readonly #owner: WaiterOwner<Token> & TokenOwner = {
+  readonly #owner: WaiterOwner<Token> & Desk<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
       this.account.rejected[reason]++
     },
+    attend: (waiter, now) => this.#attend(waiter, now),
     end: () => {},
   }
   readonly #turns: Turns
@@ -141,9 +142,7 @@ export class LoopLimiter extends AccountedLimiter {
   /** Whoever waits, and whoever comes, is rejected with `SLUICE_CLOSED`. */
   close(): void {
     this.#closed = true
-    for (let last = this.#queue.peekLast(); last !== undefined; last = this.#queue.peekLast()) {
-      last.cancel('closed', undefined)
-    }
+    this.#queue.cancelAll('closed', undefined)
   }
 
   #refusal(priority: number, waited: number): CancelReason | undefined {
@@ -152,9 +151,9 @@ export class LoopLimiter extends AccountedLimiter {
     const { size } = this.#queue
     const expected = waited + (size + 1) * this.#pace
     if (size < this.#size && !this.#codel.wouldBeTooLate(expected)) return undefined
-    const last = this.#queue.peekLast()
-    if (last === undefined || last.priority >= priority) return 'pressure'
-    last.cancel('pressure', undefined)
+    const victim = this.#queue.victim(priority)
+    if (victim === undefined) return 'pressure'
+    victim.cancel('pressure', undefined)
     return undefined
   }
 
@@ -166,32 +165,30 @@ export class LoopLimiter extends AccountedLimiter {
     }
     this.#drained = now
     this.#run = 0
-    this.#runNext(now)
+    // At least one a turn, whatever its cost.
+    this.#queue.serve(this.#owner, now)
   }
 
   /**
-   * Lets the next one in, and comes back when it has run: behind its microtasks, and, since a body is
-   * read in ticks, behind a tick of its own.
+   * Lets one in, and comes back when it has run: behind its microtasks, and, since a body is read in
+   * ticks, behind a tick of its own.
    */
-  #runNext(now: number): void {
-    // At least one a turn, whatever its cost.
-    for (let next = this.#queue.peek(now); next !== undefined; next = this.#queue.peek(now)) {
-      const waited = now - next.since
-      // After a pause all are too late: the last of them is as good as whoever comes next.
-      if (this.#codel.isTooLate(waited, now) && this.#queue.size > 1) {
-        next.cancel('pressure', undefined)
-        continue
-      }
-      if (next.deadline !== undefined && next.deadline - now < this.#runs.at(now)) {
-        next.cancel('deadline', undefined)
-        continue
-      }
-      this.#run++
-      this.#grantedAt = now
-      next.grant(this.#admit(waited))
-      queueMicrotask(this.#goOnLater)
-      return
+  #attend(next: Waiter<Token>, now: number): boolean {
+    const waited = now - next.since
+    // After a pause all are too late: the last of them is as good as whoever comes next.
+    if (this.#codel.isTooLate(waited, now) && this.#queue.size > 1) {
+      next.cancel('pressure', undefined)
+      return true
     }
+    if (next.deadline !== undefined && next.deadline - now < this.#runs.at(now)) {
+      next.cancel('deadline', undefined)
+      return true
+    }
+    this.#run++
+    this.#grantedAt = now
+    next.grant(this.#admit(waited))
+    queueMicrotask(this.#goOnLater)
+    return false
   }
 
   readonly #goOnLater = (): void => process.nextTick(this.#goOn)
@@ -199,7 +196,7 @@ export class LoopLimiter extends AccountedLimiter {
   readonly #goOn = (): void => {
     const now = this.#clock()
     this.#runs.record(now - this.#grantedAt, now)
-    if (now - (this.#drained ?? now) < this.#budget) this.#runNext(now)
+    if (now - (this.#drained ?? now) < this.#budget) this.#queue.serve(this.#owner, now)
   }
 
   #admit(waited: number): Token {

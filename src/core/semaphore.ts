@@ -18,7 +18,7 @@ import {
 } from './check.js'
 import { ClosedError, QueueTimeoutError } from './errors.js'
 import { Permit, type PermitOwner } from './permit.js'
-import { WaitQueue } from './wait-queue.js'
+import { type Desk, WaitQueue } from './wait-queue.js'
 import { Waiter, type WaiterOwner } from './waiter.js'
 
 export interface AcquireOptions {
@@ -42,9 +42,10 @@ export class Semaphore {
   #free: number
   #closed = false
   readonly #queue = new WaitQueue<Permit>()
-  readonly #owner: WaiterOwner<Permit> & PermitOwner = {
+  readonly #owner: WaiterOwner<Permit> & Desk<Permit> & PermitOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
-    cancelled: () => this.#grant(),
+    cancelled: () => this.#queue.serve(this.#owner, 0),
+    attend: (waiter) => this.#attend(waiter),
     giveBack: (count) => this.#giveBack(count),
     takeOut: (count) => {
       // What it owed the resize, it has paid by disappearing.
@@ -111,7 +112,7 @@ export class Semaphore {
   ): Promise<Permit> {
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#closed) return Promise.reject(new ClosedError())
-    if (this.#free >= permits && this.#queue.highest < priority) {
+    if (this.#free >= permits && this.#queue.isClearFor(priority)) {
       this.#free -= permits
       return grantAtOnce(this.#owner, permits)
     }
@@ -166,27 +167,20 @@ export class Semaphore {
    */
   close(): void {
     this.#closed = true
-    const error = new ClosedError()
-    let waiter = this.#queue.peek(0)
-    while (waiter !== undefined) {
-      waiter.cancel('closed', error)
-      waiter = this.#queue.peek(0)
-    }
+    this.#queue.cancelAll('closed', new ClosedError())
   }
 
   #giveBack(count: number): void {
     this.#free += count
-    if (this.#queue.size > 0) this.#grant()
+    if (this.#queue.size > 0) this.#queue.serve(this.#owner, 0)
   }
 
-  #grant(): void {
-    if (this.#closed) return
-    while (this.#free > 0) {
-      const head = this.#queue.peek(0)
-      if (head === undefined || head.weight > this.#free || head.doomed) return
-      this.#free -= head.weight
-      head.grant(Permit.of(this.#owner, head.weight))
-    }
+  #attend(waiter: Waiter<Permit>): boolean {
+    const { weight } = waiter
+    if (this.#free < weight || this.#closed) return false
+    this.#free -= weight
+    waiter.grant(Permit.of(this.#owner, weight))
+    return true
   }
 }
 

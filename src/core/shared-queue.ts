@@ -11,7 +11,7 @@
  */
 import { checkNumberIn, checkObject, show } from './check.js'
 import type { Outcome, Token, TokenOwner } from './token.js'
-import { type QueueOrder, WaitQueue } from './wait-queue.js'
+import { type Level, type QueueOrder, WaitQueue } from './wait-queue.js'
 import type { Waiter } from './waiter.js'
 
 /** 0.1 * 30 is a bit more than 3. */
@@ -108,7 +108,7 @@ export class SharedQueue extends WaitQueue<Token> {
     super.remove(waiter)
   }
 
-  override peek(now: number): Waiter<Token> | undefined {
+  protected override peek(now: number): Waiter<Token> | undefined {
     const { limit } = this.#slots
     let due: number | undefined
     let longestAgo = Number.POSITIVE_INFINITY
@@ -122,7 +122,7 @@ export class SharedQueue extends WaitQueue<Token> {
       }
     }
     if (due === undefined) return super.peek(now)
-    const first = this.#classOf(this.highest)
+    const first = this.#classOf((this.levels.at(-1) as Level<Token>).priority)
     if (first === this.#others) guaranteed++
     if (guaranteed > limit && first.lastGrant < longestAgo) return super.peek(now)
     const level = this.levels.find(({ priority }) => priority === due)

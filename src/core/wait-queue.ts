@@ -3,11 +3,14 @@
  * queue's order. Doubly linked, one list a priority: joining costs O(log priorities), the head is
  * known, and any waiter leaves in O(1) (the last one of its priority in O(priorities)).
  *
+ * Whoever owns a queue hands out by its two rules: a newcomer is served at once only where `isClearFor`
+ * says so, and whoever waits is served by `serve`.
+ *
  * Orders: `fifo`, first come first served; `lifo`, newest first; `adaptive`, first come first served
  * until the queue has been non-empty for 100 ms, then newest first until it has been empty: in an
  * overload the oldest are the ones whose callers have given up (Facebook, "Fail at Scale", 2015).
  */
-import type { Waiter } from './waiter.js'
+import type { CancelReason, Waiter } from './waiter.js'
 
 export type QueueOrder = 'fifo' | 'lifo' | 'adaptive'
 
@@ -18,6 +21,12 @@ export interface Level<T> {
   newest: Waiter<T> | undefined
 }
 
+/** Who hands out what is waited for. */
+export interface Desk<T> {
+  /** Grants or cancels whose turn it is; false where it must wait on, and all others with it. */
+  attend(waiter: Waiter<T>, now: number): boolean
+}
+
 const ADAPTIVE_AFTER = 100
 
 export class WaitQueue<T> {
@@ -26,6 +35,7 @@ export class WaitQueue<T> {
   protected readonly levels: Level<T>[] = []
   #size = 0
   #nonEmptySince = 0
+  #serving = false
 
   constructor(order: QueueOrder = 'fifo') {
     this.#order = order
@@ -35,9 +45,25 @@ export class WaitQueue<T> {
     return this.#size
   }
 
-  /** The highest priority that waits; -Infinity when none does. */
-  get highest(): number {
-    return this.#top?.priority ?? Number.NEGATIVE_INFINITY
+  /** Whether a newcomer of that priority passes nobody of the same or a higher one. */
+  isClearFor(priority: number): boolean {
+    return this.#size === 0 || (this.levels[this.levels.length - 1] as Level<T>).priority < priority
+  }
+
+  /**
+   * Serves in order for as long as the desk gives. Whoever is cancelled on the way asks for more in
+   * vain: this goes on by itself. One whose signal is about to say so is left for that to take out.
+   */
+  serve(desk: Desk<T>, now: number): void {
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      for (let next = this.peek(now); next !== undefined; next = this.peek(now)) {
+        if (next.doomed || !desk.attend(next, now)) return
+      }
+    } finally {
+      this.#serving = false
+    }
   }
 
   /** @param now milliseconds; only `adaptive` reads it. */
@@ -51,8 +77,8 @@ export class WaitQueue<T> {
     level.newest = waiter
   }
 
-  /** Whom to serve next; it stays until `remove`. @param now milliseconds; only `adaptive` reads it. */
-  peek(now: number): Waiter<T> | undefined {
+  /** Whom to serve next. @param now milliseconds; only `adaptive` reads it. */
+  protected peek(now: number): Waiter<T> | undefined {
     const level = this.#top
     return level === undefined ? undefined : this.firstOf(level, now)
   }
@@ -64,15 +90,17 @@ export class WaitQueue<T> {
     return newestFirst ? level.newest : level.oldest
   }
 
-  /** The newest of the lowest priority. */
-  peekLast(): Waiter<T> | undefined {
-    return this.levels[0]?.newest
+  /** Whom to give up for a newcomer of that priority, if anybody: the newest of the lowest. */
+  victim(priority: number): Waiter<T> | undefined {
+    const lowest = this.levels[0]
+    return lowest !== undefined && lowest.priority < priority ? lowest.newest : undefined
   }
 
-  /** Whom to give up for a newcomer of that priority, if anybody. */
-  victim(priority: number): Waiter<T> | undefined {
-    const last = this.peekLast()
-    return last !== undefined && last.priority < priority ? last : undefined
+  /** Cancels whoever waits, the most important and oldest first. */
+  cancelAll(reason: CancelReason, error: unknown): void {
+    for (let top = this.#top; top !== undefined; top = this.#top) {
+      top.oldest?.cancel(reason, error)
+    }
   }
 
   remove(waiter: Waiter<T>): void {

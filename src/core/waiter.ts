@@ -48,6 +48,7 @@ export class Waiter<T> implements AbortTarget {
     this.promise = new Promise(capture)
     this.#resolve = captured.resolve as (value: T) => void
     this.#reject = captured.reject
+    captured.resolve = captured.reject = nobody
     this.#owner = owner
     this.weight = weight
     this.priority = priority
@@ -102,8 +103,9 @@ function expire<T>(waiter: Waiter<T>): void {
   waiter.cancel('queue_timeout', new QueueTimeoutError())
 }
 
-/** One shared executor in place of a closure a waiter. */
-const captured = { resolve: (_: unknown) => {}, reject: (_: unknown) => {} }
+/** One shared executor in place of a closure a waiter; it keeps no promise longer than it takes. */
+const nobody = (_: unknown): void => {}
+const captured = { resolve: nobody, reject: nobody }
 function capture<T>(resolve: (value: T) => void, reject: (error: unknown) => void): void {
   captured.resolve = resolve as (value: unknown) => void
   captured.reject = reject

@@ -25,7 +25,11 @@ type Step =
   | { kind: 'close' }
 
 const which = fc.nat(10)
-const priority = fc.integer({ min: -1, max: 1 })
+// Any number but NaN is one: those without end are the lowest and the highest there are.
+const priority = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: -1, max: 1 }) },
+  { weight: 1, arbitrary: fc.constantFrom(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY) },
+)
 const timeout = fc.option(fc.constantFrom(0, 20, 150), { nil: undefined })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 90, arbitrary: fc.record({ kind: fc.constant('acquire'), priority, timeout }) },
@@ -174,8 +178,8 @@ class Model {
 
   close(): void {
     this.closed = true
-    // Lowest priority and newest first.
-    const gone = this.waiters.toReversed().sort((a, b) => a.priority - b.priority)
+    // Highest priority and oldest first.
+    const gone = this.waiters.toSorted((a, b) => Math.sign(b.priority - a.priority) || 0)
     this.waiters = []
     for (const { id } of gone) this.settle(id, 'SLUICE_CLOSED')
   }
@@ -299,6 +303,7 @@ test.each([
   ['found', 'lifo', { [-1]: 0.5, 1: 0.5 }],
   ['found', 'adaptive', { [-1]: 0.2, 0: 0.3 }],
   ['set', 'fifo', { [-1]: 0.2, 0: 0.3 }],
+  ['found', 'fifo', { '-Infinity': 0.25, Infinity: 0.25 }],
 ] as const)(
   'guarantees 1, 2 and 3: every interleaving keeps bound, order, shares and accounts (limit %s, %s, %j)',
   async (limit, order, shares) => {

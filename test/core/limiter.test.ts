@@ -45,6 +45,22 @@ async function crowded(order: 'fifo' | 'lifo' | 'adaptive', clock = fakeClock())
   return { limiter, granted, held, join, clock }
 }
 
+test.each([Number.NEGATIVE_INFINITY, -1, Number.POSITIVE_INFINITY])(
+  'a free slot is for whoever asks, whatever the priority: %d',
+  async (priority) => {
+    const limiter = new Limiter({ limit: 3 })
+    await limiter.acquire({ priority, timeout: 0 })
+    expect(limiter.tryAcquire({ priority })).toBeDefined()
+    expect(limiter.take(priority)).toBeDefined()
+    // And nobody of the same priority passes who waits.
+    const waiting = limiter.acquire({ priority })
+    limiter.setLimit(4)
+    await waiting
+    limiter.acquire({ priority })
+    expect([limiter.inFlight, limiter.queued, limiter.take(priority)]).toEqual([4, 1, undefined])
+  },
+)
+
 describe('guarantee 1: in flight never exceeds the limit', () => {
   test('one beyond it waits until a token ends, however it ends', async () => {
     const limiter = new Limiter({ limit: 1 })

@@ -66,6 +66,19 @@ test('a turn that has time left lets in at once; what is beyond its budget waits
   expect(limiter.snapshot()).toMatchObject({ admitted: 6, rejected: { pressure: 0 } })
 })
 
+test('a turn that has time left lets in whoever asks, whatever the priority', async () => {
+  for (const priority of [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]) {
+    const limiter = create()
+    const log: string[] = []
+    arrive(limiter, log, 'a', 10, priority)
+    expect(log).toEqual(['a'])
+    arrive(limiter, log, 'b', 0, priority)
+    expect(limiter.queued).toBe(1)
+    await endTurn()
+    expect(log).toEqual(['a', 'b'])
+  }
+})
+
 test('one runs in each turn, however much it takes', async () => {
   const limiter = create()
   const log: string[] = []

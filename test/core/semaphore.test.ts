@@ -20,6 +20,17 @@ function recorder(semaphore: Semaphore) {
   }
 }
 
+test.each([Number.NEGATIVE_INFINITY, -1, Number.POSITIVE_INFINITY])(
+  'a free permit is for whoever asks, whatever the priority: %d',
+  async (priority) => {
+    const semaphore = new Semaphore(1)
+    const permit = await semaphore.acquire({ priority, timeout: 0 })
+    const waiting = semaphore.acquire({ priority })
+    permit.release()
+    expect((await waiting).count).toBe(1)
+  },
+)
+
 describe('guarantee 1: no more permits are out than the semaphore has', () => {
   test('an acquire beyond them waits until one returns', async () => {
     const semaphore = new Semaphore(2)
