@@ -1,9 +1,44 @@
-/** Argument checks shared by the core: a wrong type is a TypeError, a wrong value a RangeError. */
+/**
+ * Argument checks shared by the core: a wrong type is a TypeError, a wrong value a RangeError. Either
+ * has what it says in parts as well, for whoever says it otherwise.
+ */
+
+/** What is wrong with an argument: its name, and the rest in words. */
+export interface Complaint {
+  readonly option: string
+  readonly got: string
+  readonly takes: string
+}
+
+export function wrongType(option: string, got: string, takes: string): TypeError & Complaint {
+  return complain(TypeError, { option, got, takes })
+}
+
+export function wrongValue(option: string, got: string, takes: string): RangeError & Complaint {
+  return complain(RangeError, { option, got, takes })
+}
+
+/** Whether it is one of the two, and not an error of somebody else's code. */
+export function isComplaint(error: unknown): error is Error & Complaint {
+  if (!(error instanceof Error)) return false
+  return error.message === say(error as Error & Complaint)
+}
+
+/** What `create` gives; where its arguments are inside another, it complains of them as that one's. */
+export function within<T>(prefix: string, create: () => T): T {
+  try {
+    return create()
+  } catch (error) {
+    if (!isComplaint(error)) throw error
+    const wrong = error instanceof TypeError ? wrongType : wrongValue
+    throw wrong(`${prefix}${error.option}`, error.got, error.takes)
+  }
+}
 
 export function checkInteger(name: string, value: unknown, min: number, max: number): void {
   checkType(name, value, 'number')
   if (!(Number.isInteger(value) && (value as number) >= min && (value as number) <= max)) {
-    throw new RangeError(`${name}: got ${value}, takes an integer in ${min}..${max}`)
+    throw wrongValue(name, String(value), `an integer in ${min}..${max}`)
   }
 }
 
@@ -11,13 +46,13 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
 export function checkTimeout(name: string, value: unknown): void {
   checkType(name, value, 'number')
   if (!((value as number) >= 0)) {
-    throw new RangeError(`${name}: got ${value}, takes milliseconds >= 0`)
+    throw wrongValue(name, String(value), 'milliseconds >= 0')
   }
 }
 
 export function checkNumber(name: string, value: unknown): void {
   checkType(name, value, 'number')
-  if (Number.isNaN(value)) throw new RangeError(`${name}: got NaN, takes a number`)
+  if (Number.isNaN(value)) throw wrongValue(name, 'NaN', 'a number')
 }
 
 /** @param takes what `fits` says, in words. */
@@ -28,12 +63,12 @@ export function checkNumberIn(
   fits: (value: number) => boolean,
 ): void {
   checkType(name, value, 'number')
-  if (!fits(value as number)) throw new RangeError(`${name}: got ${value}, takes ${takes}`)
+  if (!fits(value as number)) throw wrongValue(name, String(value), takes)
 }
 
 export function checkSignal(value: unknown): void {
   if (!(value instanceof AbortSignal)) {
-    throw new TypeError(`signal: got ${show(value)}, takes an AbortSignal`)
+    throw wrongType('signal', show(value), 'an AbortSignal')
   }
 }
 
@@ -47,7 +82,7 @@ export function isPlainObject(value: unknown): value is object {
 
 export function checkObject(name: string, value: unknown): void {
   if (!isPlainObject(value)) {
-    throw new TypeError(`${name}: got ${show(value)}, takes a plain object`)
+    throw wrongType(name, show(value), 'a plain object')
   }
 }
 
@@ -56,7 +91,7 @@ export function checkNames(options: object, known: readonly string[], prefix = '
   for (const name in options) {
     if (known.includes(name) || !Object.hasOwn(options, name)) continue
     const got = show((options as Record<string, unknown>)[name])
-    throw new TypeError(`${prefix}${name}: got ${got}, takes no such name; ${known.join(', ')}`)
+    throw wrongType(`${prefix}${name}`, got, `no such name; ${known.join(', ')}`)
   }
 }
 
@@ -76,5 +111,18 @@ export function show(value: unknown): string {
 }
 
 function checkType(name: string, value: unknown, type: 'number'): void {
-  if (typeof value !== type) throw new TypeError(`${name}: got ${show(value)}, takes a ${type}`)
+  if (typeof value !== type) throw wrongType(name, show(value), `a ${type}`)
+}
+
+function complain<E extends Error>(Kind: new (message: string) => E, complaint: Complaint) {
+  const error = new Kind(say(complaint))
+  // Not enumerable, as the message is not: whoever prints the error reads it once.
+  for (const [part, value] of Object.entries(complaint)) {
+    Object.defineProperty(error, part, { value })
+  }
+  return error as E & Complaint
+}
+
+function say({ option, got, takes }: Complaint): string {
+  return `${option}: got ${got}, takes ${takes}`
 }

@@ -3,7 +3,7 @@
  * algorithm, and how long a run takes at least, once anybody has a deadline. A fixed limit without
  * deadlines learns nothing, and reads no clock for it.
  */
-import { checkInteger, show } from './check.js'
+import { checkInteger, show, wrongType } from './check.js'
 import type { Clock } from './clock.js'
 import { claim, disclaim } from './limits/claim.js'
 import { FixedLimit } from './limits/fixed.js'
@@ -40,7 +40,7 @@ export class Learning {
   /** @throws TypeError where the limit finds itself, RangeError or TypeError for no integer >= 1. */
   set(limit: number): void {
     if (this.adapts) {
-      throw new TypeError(`limit: got ${show(limit)}, takes only what its algorithm finds`)
+      throw wrongType('limit', show(limit), 'only what its algorithm finds')
     }
     checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
     this.limit = limit

@@ -7,6 +7,8 @@ import {
   checkSignal,
   checkTimeout,
   show,
+  wrongType,
+  wrongValue,
 } from './check.js'
 import { type Clock, systemClock } from './clock.js'
 import type { LimitAlgorithm } from './limits/limit.js'
@@ -70,9 +72,9 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
   checkObject('options', options)
   checkNames(options, ['name', 'limit', 'queue', 'clock'])
   const { name = 'limiter', limit, queue = {}, clock = systemClock } = options
-  if (typeof name !== 'string') throw new TypeError(`name: got ${show(name)}, takes a string`)
+  if (typeof name !== 'string') throw wrongType('name', show(name), 'a string')
   if (typeof clock !== 'function') {
-    throw new TypeError(`clock: got ${show(clock)}, takes a function`)
+    throw wrongType('clock', show(clock), 'a function')
   }
   checkObject('queue', queue)
   checkNames(queue, ['size', 'timeout', 'order', 'shares'], 'queue.')
@@ -80,7 +82,7 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
   checkInteger('queue.size', size, 0, Number.MAX_SAFE_INTEGER)
   if (timeout !== undefined) checkTimeout('queue.timeout', timeout)
   if (order !== 'fifo' && order !== 'lifo' && order !== 'adaptive') {
-    throw new RangeError(`queue.order: got ${show(order)}, takes 'fifo', 'lifo' or 'adaptive'`)
+    throw wrongValue('queue.order', show(order), "'fifo', 'lifo' or 'adaptive'")
   }
   if (shares !== undefined) checkShares(shares)
   return { name, algorithm: toAlgorithm(limit), queue: { size, timeout, order, shares }, clock }

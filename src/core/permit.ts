@@ -1,4 +1,4 @@
-import { show } from './check.js'
+import { show, wrongType } from './check.js'
 
 /** What a permit needs of the semaphore it came from. */
 export interface PermitOwner {
@@ -64,10 +64,10 @@ export class Permit implements Disposable {
   /** Takes over all that `other` holds. @throws TypeError for another semaphore's permit. */
   merge(other: Permit): void {
     if (!(other instanceof Permit)) {
-      throw new TypeError(`other: got ${show(other)}, takes a permit`)
+      throw wrongType('other', show(other), 'a permit')
     }
     if (other.#owner !== this.#owner) {
-      throw new TypeError('other: got a permit of another semaphore, takes one of the same')
+      throw wrongType('other', 'a permit of another semaphore', 'one of the same')
     }
     if (other === this) return
     this.#count += other.#count

@@ -9,7 +9,7 @@
  * or leave none to a more important priority without a share, they take turns with it. Within a
  * priority the queue's order holds. Cost: O(shares) a step.
  */
-import { checkNumberIn, checkObject, show } from './check.js'
+import { checkNumberIn, checkObject, show, wrongValue } from './check.js'
 import type { Outcome, Token, TokenOwner } from './token.js'
 import { type Level, type QueueOrder, WaitQueue } from './wait-queue.js'
 import type { Waiter } from './waiter.js'
@@ -27,10 +27,10 @@ export function checkShares(shares: Shares): void {
   const known = new Set<number>()
   for (const [priority, share] of Object.entries(shares)) {
     if (priority.trim() === '' || Number.isNaN(Number(priority))) {
-      throw new RangeError(`queue.shares: got ${show(priority)}, takes priorities: numbers`)
+      throw wrongValue('queue.shares', show(priority), 'priorities: numbers')
     }
     if (known.has(Number(priority))) {
-      throw new RangeError(`queue.shares: got ${show(priority)}, takes a priority once`)
+      throw wrongValue('queue.shares', show(priority), 'a priority once')
     }
     known.add(Number(priority))
     const takes = 'a number > 0 and <= 1'
@@ -38,7 +38,7 @@ export function checkShares(shares: Shares): void {
     sum += share
   }
   if (sum > 1 + ROUNDING) {
-    throw new RangeError(`queue.shares: got ${sum} together, takes at most 1`)
+    throw wrongValue('queue.shares', `${sum} together`, 'at most 1')
   }
 }
 

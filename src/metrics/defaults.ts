@@ -4,7 +4,7 @@
  * loop at rest. Here a scrape changes nothing.
  */
 import { collectDefaultMetrics as collectOfPromClient, type Registry } from 'prom-client'
-import { show } from '../core/check.js'
+import { show, wrongType } from '../core/check.js'
 import { DelayWindow } from './delay-window.js'
 import type { Family } from './families.js'
 import { addFamilies } from './prometheus.js'
@@ -24,7 +24,7 @@ const LAG = 'nodejs_eventloop_lag'
 export function collectDefaultMetrics(registry: Registry): () => void {
   // prom-client takes nothing for its global registry.
   if (typeof registry?.registerMetric !== 'function') {
-    throw new TypeError(`registry: got ${show(registry)}, takes a registry of prom-client`)
+    throw wrongType('registry', show(registry), 'a registry of prom-client')
   }
   collectOfPromClient({ register: registry, eventLoopMonitoringPrecision: NEVER })
   const window = new DelayWindow()

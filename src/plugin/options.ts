@@ -1,5 +1,12 @@
 /** Checks options where they are given: at registration, and at each route that has some. */
-import { checkInteger, checkNames, checkObject, isPlainObject, show } from '../core/check.js'
+import {
+  checkInteger,
+  checkNames,
+  checkObject,
+  isComplaint,
+  isPlainObject,
+  show,
+} from '../core/check.js'
 import { OptionsError } from '../core/errors.js'
 import { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
@@ -140,7 +147,7 @@ export function readRouteConcurrency(
 
 /** @throws SLUICE_OPTIONS in place of the limiter's own errors, which become its cause. */
 export function createLimiter(where: string, options: LimiterOptions): Limiter {
-  return translate(where, () => new Limiter(options))
+  return translate(where, () => new Limiter(options), 'limit')
 }
 
 /** @throws SLUICE_OPTIONS */
@@ -174,14 +181,20 @@ function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions,
   return { by, limiters: sharing.watch(limiters, options.queue, where) }
 }
 
-function translate<T>(where: string, create: () => T): T {
+/** @param foreign the option whose own code may throw what is no complaint of ours. */
+function translate<T>(where: string, create: () => T, foreign = 'options'): T {
   try {
     return create()
   } catch (cause) {
-    const [, option = '', got = '', takes = ''] =
-      /^(.*?): got (.*), takes (.*)$/s.exec((cause as Error).message) ?? []
+    const { option, got, takes } = isComplaint(cause)
+      ? cause
+      : { option: foreign, got: `one that throws ${thrown(cause)}`, takes: 'one that does not' }
     throw Object.assign(new OptionsError(`${where}${option}`, got, takes), { cause })
   }
+}
+
+function thrown(cause: unknown): string {
+  return cause instanceof Error ? String(cause) : show(cause)
 }
 
 function checkOptionNames(where: string, options: object, known: readonly string[]): void {

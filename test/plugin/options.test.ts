@@ -146,6 +146,35 @@ describe('app.register(sluice, options)', () => {
   })
 })
 
+describe.each([
+  ['an error', new Error('boom'), 'Error: boom'],
+  [
+    'one that looks like ours',
+    new RangeError('n: got 1, takes 2'),
+    'RangeError: n: got 1, takes 2',
+  ],
+  ['no error', 'boom', '"boom"'],
+  ['nothing', undefined, 'undefined'],
+])('an algorithm whose limit throws %s', (_, cause, words) => {
+  const limit = {
+    get limit(): number {
+      throw cause
+    },
+    onSample: () => 1,
+  }
+  test.each([
+    ['limit', (): unknown => registering({ limit })],
+    ['GET /report: config.concurrency.limit', (): unknown => routing({ limit })],
+  ])('is refused as %s, with what it threw as the cause', async (option, register) => {
+    const error = await register()
+    expect(error).toMatchObject({
+      code: 'SLUICE_OPTIONS',
+      message: `Option ${option}: got one that throws ${words}, takes one that does not`,
+    })
+    expect((error as Error).cause).toBe(cause)
+  })
+})
+
 test('one algorithm for two routes is refused: it would find a limit for neither', async () => {
   const app = fastify()
   await app.register(sluice)

@@ -1,5 +1,5 @@
 /** Where a limit starts and how far it may go; an `initial` alone stretches the default bounds. */
-import { checkInteger } from '../check.js'
+import { checkInteger, wrongValue } from '../check.js'
 
 export interface BoundOptions {
   initial?: number | undefined
@@ -22,7 +22,7 @@ export function readBounds(options: BoundOptions, defaults: Bounds): Bounds {
   const min =
     options.min ?? Math.min(defaults.min, initial ?? defaults.min, options.max ?? Infinity)
   const max = options.max ?? Math.max(defaults.max, initial ?? defaults.max, min)
-  if (min > max) throw new RangeError(`min: got ${min}, takes at most max, ${max}`)
+  if (min > max) throw wrongValue('min', String(min), `at most max, ${max}`)
   const start = initial ?? Math.min(Math.max(defaults.initial, min), max)
   checkInteger('initial', start, min, max)
   return { initial: start, min, max }

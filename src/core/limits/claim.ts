@@ -1,5 +1,5 @@
 /** An algorithm that learns belongs to one limiter: taught by two, it would find a limit for neither. */
-import { show } from '../check.js'
+import { show, wrongValue } from '../check.js'
 import type { LimitAlgorithm } from './limit.js'
 
 const claimed = new WeakSet<LimitAlgorithm>()
@@ -8,7 +8,7 @@ const claimed = new WeakSet<LimitAlgorithm>()
 export function claim(algorithm: LimitAlgorithm): void {
   if (claimed.has(algorithm)) {
     const got = `${show(algorithm)}, which another limiter has`
-    throw new RangeError(`limit: got ${got}, takes an algorithm of its own`)
+    throw wrongValue('limit', got, 'an algorithm of its own')
   }
   claimed.add(algorithm)
 }

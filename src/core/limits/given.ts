@@ -2,7 +2,7 @@
  * Numbers that may as well be functions: a number is checked once, what a function gives each time.
  * With NaN every comparison is false, so that nonsense would bend a limit unseen.
  */
-import { checkNumberIn, show } from '../check.js'
+import { checkNumberIn, show, wrongType, wrongValue } from '../check.js'
 
 /** A number, or one that depends on the limit. */
 export type OfLimit = number | ((limit: number) => number)
@@ -25,7 +25,7 @@ export function ofLimit(name: string, value: OfLimit, max: number): (limit: numb
 /** As `maxRttOf`, but for the number. */
 export function randomOf(value: () => number): () => number {
   if (typeof value !== 'function') {
-    throw new TypeError(`random: got ${show(value)}, takes a function`)
+    throw wrongType('random', show(value), 'a function')
   }
   return given('random', value, 'a function that gives [0, 1)', (n) => n >= 0 && n < 1)
 }
@@ -43,6 +43,6 @@ function given<Args extends number[]>(
   return (...args) => {
     const number: unknown = value(...args)
     if (typeof number === 'number' && fits(number)) return number
-    throw new RangeError(`${name}: got a function that gives ${show(number)}, takes ${takes}`)
+    throw wrongValue(name, `a function that gives ${show(number)}`, takes)
   }
 }

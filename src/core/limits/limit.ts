@@ -1,5 +1,5 @@
 /** What a limit algorithm is: samples in, a limit out. */
-import { checkNumberIn, show } from '../check.js'
+import { checkNumberIn, show, wrongValue } from '../check.js'
 
 /** What a limit learns from one finished request. */
 export interface Sample {
@@ -28,7 +28,7 @@ export interface LimitAlgorithm {
 export function readLimit({ limit }: LimitAlgorithm): number {
   if (!Number.isFinite(limit)) {
     const got = `an algorithm whose limit is ${show(limit)}`
-    throw new RangeError(`limit: got ${got}, takes a finite one`)
+    throw wrongValue('limit', got, 'a finite one')
   }
   return Math.max(1, Math.floor(limit))
 }

@@ -13,7 +13,7 @@
  *   own 1.5 and 4 settle at nearly twice that. Half of each change is made, and the average spans 100
  *   windows, not 600, since probes keep it low: the limit halves within 5 s and doubles within 5.
  */
-import { isPlainObject, show } from '../check.js'
+import { isPlainObject, show, within, wrongType } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
 import { type BoundOptions, type Bounds, readBounds } from './bounds.js'
 import { FixedLimit } from './fixed.js'
@@ -65,19 +65,14 @@ export function toAlgorithm(given: LimitOption): LimitAlgorithm {
   if ('onSample' in given) return checkAlgorithm(given)
   if (!isPlainObject(given) || !('algorithm' in given)) return refuse(given)
   if (isName(given.algorithm)) return createNamed(given)
-  throw new TypeError(`limit.algorithm: got ${show(given.algorithm)}, takes ${NAMES}`)
+  throw wrongType('limit.algorithm', show(given.algorithm), NAMES)
 }
 
 function createNamed<Name extends AlgorithmName>(
   given: { algorithm: Name } & OptionsByName[Name],
 ): LimitAlgorithm {
   const { algorithm, ...options } = given
-  try {
-    return create[algorithm](options as OptionsByName[Name])
-  } catch (error) {
-    ;(error as Error).message = `limit.${(error as Error).message}`
-    throw error
-  }
+  return within('limit.', () => create[algorithm](options as OptionsByName[Name]))
 }
 
 function checkAlgorithm(given: LimitAlgorithm): LimitAlgorithm {
@@ -88,7 +83,7 @@ function checkAlgorithm(given: LimitAlgorithm): LimitAlgorithm {
 
 function refuse(given: unknown): never {
   const takes = `an integer >= 1, ${NAMES}, an object with one of them as its algorithm, or a limit algorithm`
-  throw new TypeError(`limit: got ${show(given)}, takes ${takes}`)
+  throw wrongType('limit', show(given), takes)
 }
 
 function isName(value: unknown): value is AlgorithmName {

@@ -5,7 +5,7 @@
  * with fewer than `windowSize` samples is thrown away.
  * Source: Netflix concurrency-limits, WindowedLimit with AverageSampleWindow.
  */
-import { checkInteger, checkNames, checkNumberIn, checkObject, show } from '../check.js'
+import { checkInteger, checkNames, checkNumberIn, checkObject, show, wrongType } from '../check.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
 export interface WindowedOptions {
@@ -31,7 +31,7 @@ export class WindowedLimit implements LimitAlgorithm {
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
   constructor(delegate: LimitAlgorithm, options: WindowedOptions = {}) {
     if (typeof delegate?.limit !== 'number' || typeof delegate.onSample !== 'function') {
-      throw new TypeError(`delegate: got ${show(delegate)}, takes a limit algorithm`)
+      throw wrongType('delegate', show(delegate), 'a limit algorithm')
     }
     checkObject('options', options)
     checkNames(options, ['minWindow', 'maxWindow', 'windowSize', 'minRtt'])
