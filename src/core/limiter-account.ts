@@ -26,6 +26,10 @@ export interface LimiterView {
   readonly limit: number
   readonly inFlight: number
   readonly queued: number
+  /** How many were let through since it was made. */
+  readonly admitted: number
+  /** How many were shed since it was made, by reason. */
+  readonly rejected: Readonly<Record<RejectReason, number>>
   /** Whether `setLimit` may change the limit; absent: no. */
   readonly isFixed?: boolean
   /** How long the admitted waited. @internal */
@@ -83,6 +87,14 @@ export abstract class AccountedLimiter implements LimiterView {
   constructor(name: string, account: LimiterAccount) {
     this.name = name
     this.account = account
+  }
+
+  get admitted(): number {
+    return this.account.admitted
+  }
+
+  get rejected(): Readonly<Record<RejectReason, number>> {
+    return this.account.rejected
   }
 
   /** @internal */

@@ -44,6 +44,7 @@ export class Limiter extends AccountedLimiter {
   }
   readonly #learning: Learning
   #inFlight = 0
+  #admitted = 0
   #closed = false
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
@@ -69,6 +70,11 @@ export class Limiter extends AccountedLimiter {
 
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  /** By itself, also where it shares its account. */
+  override get admitted(): number {
+    return this.#admitted
   }
 
   /** No algorithm finds the limit: `setLimit` may change it. */
@@ -172,6 +178,7 @@ export class Limiter extends AccountedLimiter {
   }
 
   #admit(priority: number, now: number): Token {
+    this.#admitted++
     this.account.admitted++
     const owner = this.#shared === undefined ? this.#owner : this.#shared.granted(priority)
     return Token.of(owner, now, ++this.#inFlight)

@@ -1,19 +1,32 @@
 /**
- * How long to tell a rejected client to stay away: 1 s at first, doubled (to 32 s) while a window of
- * that length saw at least three rejections a second, one second less when it saw fewer than one.
- * The answer is drawn from [r, 2r], so that clients rejected together do not return together.
- * Source: Kubernetes' API Priority and Fairness ("dropped requests tracker").
+ * How long to tell a rejected client to stay away: as many seconds as what came lately is times what
+ * was let in of it. That is 1 where hardly any is rejected and 5 where four of five are. The answer is
+ * drawn from [n, 2n], so that clients rejected together do not return together.
+ *
+ * Why: c clients that ask once a second each, where a are let in, ask just as often as can be let in
+ * if each does so once in c/a seconds. A fixed time does not thin out the retries of a heavy overload,
+ * and one that grows with its length keeps clients away from slots that are free.
+ * Requests in ratio to accepts, over a window that moves on, are what "Handling Overload" (Site
+ * Reliability Engineering, Google, 2016) lets clients throttle themselves by.
+ *
+ * What was rejected more than 5 s ago is over and has no part in it.
  */
 import { type Clock, systemClock } from './clock.js'
 
+/** Milliseconds; what came in the last one and the one before it counts. */
+const WINDOW = 2500
 const LONGEST = 32
 
 export class RetryAfter {
   readonly #clock: Clock
   readonly #random: () => number
-  #seconds = 1
   #windowStart = Number.NEGATIVE_INFINITY
-  #rejections = 0
+  /** Rejected in this window, and in the one before. */
+  #rejected = 0
+  #rejectedBefore = 0
+  /** How many had been let in when this window began, and when the one before did. */
+  #admitted = 0
+  #admittedBefore = 0
 
   /** @param random gives [0, 1). */
   constructor(clock: Clock = systemClock, random: () => number = Math.random) {
@@ -21,27 +34,23 @@ export class RetryAfter {
     this.#random = random
   }
 
-  /** Counts one rejection and returns whole seconds, in 1..64. */
-  next(): number {
+  /**
+   * Counts one rejection and returns whole seconds, in 1..32.
+   * @param admitted how many were ever let in where this one was not
+   */
+  next(admitted: number): number {
     const now = this.#clock()
-    if (now - this.#windowStart >= this.#seconds * 1000) this.#turn(now)
-    this.#rejections++
-    return this.#seconds + Math.floor(this.#random() * (this.#seconds + 1))
-  }
-
-  /** Judges the window that has passed, and as empty those that passed after it. */
-  #turn(now: number): void {
-    let passed = now - this.#windowStart - this.#seconds * 1000
-    if (this.#rejections >= 3 * this.#seconds) {
-      this.#seconds = Math.min(this.#seconds * 2, LONGEST)
-    } else if (this.#rejections < this.#seconds && this.#seconds > 1) {
-      this.#seconds--
+    const passed = now - this.#windowStart
+    if (passed >= WINDOW) {
+      this.#rejectedBefore = passed < 2 * WINDOW ? this.#rejected : 0
+      this.#rejected = 0
+      this.#admittedBefore = this.#admitted
+      this.#admitted = admitted
+      this.#windowStart = now
     }
-    while (this.#seconds > 1 && passed >= this.#seconds * 1000) {
-      passed -= this.#seconds * 1000
-      this.#seconds--
-    }
-    this.#windowStart = now
-    this.#rejections = 0
+    const rejected = ++this.#rejected + this.#rejectedBefore
+    const letIn = admitted - this.#admittedBefore
+    const seconds = Math.min((letIn + rejected) / Math.max(letIn, 1), LONGEST / 2)
+    return Math.round(seconds * (1 + this.#random()))
   }
 }

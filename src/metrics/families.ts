@@ -3,7 +3,7 @@
  * is the pattern of the route, so that the number of series is bounded by the routes, not the URLs.
  */
 import type { Histogram } from '../core/histogram.js'
-import type { LimiterSnapshot } from '../core/limiter-account.js'
+import type { LimiterView } from '../core/limiter-account.js'
 import type { EventLoopMonitor } from './event-loop.js'
 import type { SnapshotSource } from './snapshot.js'
 import type { RouteTraffic } from './traffic.js'
@@ -38,10 +38,10 @@ export function createFamilies(source: Source): Family[] {
         labels: { method: route.method, route: route.route },
         value: read(route),
       }))
-  const ofLimiters = (read: (snapshot: LimiterSnapshot) => number) => (): Series[] =>
+  const ofLimiters = (read: (limiter: LimiterView) => number | Histogram) => (): Series[] =>
     source.limiters.map((limiter) => ({
       labels: { limiter: limiter.name },
-      value: read(limiter.snapshot()),
+      value: read(limiter),
     }))
 
   return [
@@ -110,8 +110,7 @@ export function createFamilies(source: Source): Family[] {
       name: 'concurrency_queue_wait_seconds',
       type: 'histogram',
       help: 'How long the admitted waited in the queue.',
-      read: () =>
-        source.limiters.map(({ name, waits }) => ({ labels: { limiter: name }, value: waits })),
+      read: ofLimiters((limiter) => limiter.waits),
     },
     {
       name: 'concurrency_admitted_total',
@@ -125,7 +124,7 @@ export function createFamilies(source: Source): Family[] {
       help: 'Work that was shed, by reason.',
       read: () =>
         source.limiters.flatMap((limiter) =>
-          Object.entries(limiter.snapshot().rejected).map(([reason, value]) => ({
+          Object.entries(limiter.rejected).map(([reason, value]) => ({
             labels: { limiter: limiter.name, reason },
             value,
           })),

@@ -80,7 +80,12 @@ function retryAfterOf(where: object): number {
     retryAfter = new RetryAfter()
     backlogs.set(where, retryAfter)
   }
-  return retryAfter.next()
+  return retryAfter.next(admittedBy(where))
+}
+
+/** Of what is no limiter nobody knows, and refusals alone count. */
+function admittedBy(where: object): number {
+  return 'admitted' in where && typeof where.admitted === 'number' ? where.admitted : 0
 }
 
 function problem({ code, message: detail }: Error & { code: string }): Problem {
