@@ -30,6 +30,12 @@ export class DelayWindow {
     this.#newer.disable()
   }
 
+  /** Begins anew, after `stop`. */
+  restart(): void {
+    this.#older.enable()
+    this.#newer.enable()
+  }
+
   get min(): number {
     return this.#late(this.#older.min)
   }

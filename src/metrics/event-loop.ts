@@ -1,32 +1,38 @@
 /**
- * How busy the event loop was over the last complete second, and how late it ran over the last two:
- * since start both would fade, and a reset at each read would let two readers disturb each other.
+ * What one registration sees of the event loop. There is one loop in a process, and so one watch for
+ * all of them: it begins with the first and ends with the last.
  */
-import { type EventLoopUtilization, performance } from 'node:perf_hooks'
-import { DelayWindow } from './delay-window.js'
+import { LoopWatch } from './loop-watch.js'
 
-const INTERVAL = 1000
+const monitors = new Set<EventLoopMonitor>()
+let watch: LoopWatch | undefined
 
 export class EventLoopMonitor {
-  /** In [0, 1]. */
+  /** In [0, 1], over the last complete second. */
   utilization = 0
-  /** Milliseconds; 0 without data. */
+  /** How late it ran over the last two, in milliseconds; 0 without data, and at rest. */
   readonly delay = { p50: 0, p99: 0 }
-  #since: EventLoopUtilization = performance.eventLoopUtilization()
-  readonly #window = new DelayWindow()
-  readonly #timer = setInterval(() => this.#turn(), INTERVAL).unref()
+
+  constructor() {
+    monitors.add(this)
+    watch ??= new LoopWatch(tell)
+    this.take(watch)
+  }
 
   stop(): void {
-    clearInterval(this.#timer)
-    this.#window.stop()
+    if (!monitors.delete(this) || monitors.size > 0) return
+    watch?.stop()
+    watch = undefined
   }
 
-  #turn(): void {
-    const now = performance.eventLoopUtilization()
-    this.utilization = performance.eventLoopUtilization(now, this.#since).utilization
-    this.#since = now
-    this.delay.p50 = this.#window.percentile(50)
-    this.delay.p99 = this.#window.percentile(99)
-    this.#window.turn()
+  /** @internal */
+  take({ utilization, p50, p99 }: LoopWatch): void {
+    this.utilization = utilization
+    this.delay.p50 = p50
+    this.delay.p99 = p99
   }
+}
+
+function tell(watch: LoopWatch): void {
+  for (const monitor of monitors) monitor.take(watch)
 }
