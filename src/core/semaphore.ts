@@ -81,6 +81,8 @@ export class Semaphore {
    * priority waits. Rejects with the signal's reason when it aborts, with `SLUICE_QUEUE_TIMEOUT`
    * when the timeout passes, with `SLUICE_CLOSED` when the semaphore is or gets closed, and with a
    * RangeError or TypeError for bad options. A grant that came before the abort, wins.
+   * More permits than there are at all are waited for, since `resize` and `addPermits` may bring them;
+   * until then nobody behind of the same or a lower priority is served.
    */
   acquire(options?: AcquireOptions): Promise<Permit> {
     if (options === undefined) {

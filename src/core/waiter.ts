@@ -91,8 +91,14 @@ export class Waiter<T> implements AbortTarget {
   /** Not `#leave`: V8 brands every object of a class with private methods, a tenth of its cost. */
   private leave(): void {
     this.#owner.leave(this)
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
-    if (this.#signal !== undefined) leaveAbort(this.#signal, this)
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+    }
+    if (this.#signal !== undefined) {
+      leaveAbort(this.#signal, this)
+      this.#signal = undefined
+    }
   }
 }
 

@@ -31,6 +31,22 @@ test.each([Number.NEGATIVE_INFINITY, -1, Number.POSITIVE_INFINITY])(
   },
 )
 
+test('who asks for more than there are waits for them, and holds up all behind but the more important', async () => {
+  const semaphore = new Semaphore(2)
+  const { granted, acquire } = recorder(semaphore)
+  const waiting = [
+    acquire('five', { permits: 5 }),
+    acquire('behind'),
+    acquire('low', { priority: -1 }),
+  ]
+  await acquire('important', { priority: 1 })
+  await expect(acquire('in time', { timeout: 0 })).rejects.toThrow('queue timeout')
+  expect([granted, semaphore.waiting]).toEqual([['important'], 3])
+  semaphore.resize(8)
+  await Promise.all(waiting)
+  expect(granted).toEqual(['important', 'five', 'behind', 'low'])
+})
+
 describe('guarantee 1: no more permits are out than the semaphore has', () => {
   test('an acquire beyond them waits until one returns', async () => {
     const semaphore = new Semaphore(2)
