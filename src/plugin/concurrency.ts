@@ -76,6 +76,11 @@ export class Concurrency implements AppConcurrency {
     return this.shutdown.started
   }
 
+  /** Requests that nothing has refused. */
+  get admitted(): number {
+    return this.traffic.total - this.traffic.rejected
+  }
+
   snapshot(): Snapshot {
     return takeSnapshot(this)
   }

@@ -83,7 +83,7 @@ function retryAfterOf(where: object): number {
   return retryAfter.next(admittedBy(where))
 }
 
-/** Of what is no limiter nobody knows, and refusals alone count. */
+/** Where nothing is known of that, refusals alone count. */
 function admittedBy(where: object): number {
   return 'admitted' in where && typeof where.admitted === 'number' ? where.admitted : 0
 }
