@@ -30,6 +30,8 @@ export interface LimiterView {
   readonly admitted: number
   /** How many were shed since it was made, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>
+  /** Of the admitted, those whose work went on for too long after its answer. */
+  readonly abandoned: number
   /** Whether `setLimit` may change the limit; absent: no. */
   readonly isFixed?: boolean
   /** How long the admitted waited. @internal */
@@ -95,6 +97,10 @@ export abstract class AccountedLimiter implements LimiterView {
 
   get rejected(): Readonly<Record<RejectReason, number>> {
     return this.account.rejected
+  }
+
+  get abandoned(): number {
+    return this.account.abandoned
   }
 
   /** @internal */

@@ -145,7 +145,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     if (upgraded) {
       this.outcome = 'answered'
       traffic.endUpgraded(this.route)
-    } else if (isWhole(this.response, raw)) {
+    } else if (isWhole(this.response, raw) && !this.isCut) {
       this.outcome = this.isShed() ? 'rejected' : 'answered'
       if (this.outcome === 'rejected') traffic.rejected++
       traffic.endAnswered(this.route, this.response.statusCode, duration)
@@ -165,6 +165,12 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     if (this.held > 0 && owesWork(this)) this.#aftermath = new Aftermath(this)
     else this.release()
     if (this.#list.isObserved) this.#list.tell(spanOf(this, this.outcome))
+  }
+
+  /** Ends the response before its end. */
+  cut(): void {
+    this.isCut = true
+    this.response.destroy()
   }
 
   /** What was left of the work after the response, or its answer, is done; unless a handler still runs. */

@@ -125,7 +125,7 @@ export class Drain {
   }
 
   #cut(): void {
-    for (const { response } of [...this.#active]) response.destroy()
+    for (const request of [...this.#active]) request.cut()
     this.#connections.cut()
   }
 }

@@ -185,7 +185,7 @@ export class Gate {
     if (active.closed || response.writableEnded) return
     active.abort(new DeadlineError())
     if (active.waiter !== undefined) active.waiter.cancel('deadline', undefined)
-    else if (response.headersSent) response.destroy()
+    else if (response.headersSent) active.cut()
     else if (active.isHijacked || active.sending) return
     else if (active.handled) this.#refuse(active, 'deadline', this.#concurrency, 504)
     else this.#refuseOutside(route, active, 'deadline')

@@ -56,9 +56,13 @@ function mayHaveLeft({ waited, request: { raw } }: ActiveRequest): boolean {
   return waited > 0 && hasBody(raw)
 }
 
-/** The turn that read the body's end does not tell of it, nor does the rest of that turn. */
+/** One reads the body's end, the next one that of the connection; then its events are told. */
+const TURNS = 3
+
 async function runLater(active: ActiveRequest, call: () => unknown): Promise<unknown> {
-  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  for (let turn = 0; turn < TURNS && !active.closed; turn++) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
   const result = run(active, call)
   // A handler that returns nothing answers later; in a promise, nothing is an answer.
   return result === undefined && active.handled ? active.reply : result

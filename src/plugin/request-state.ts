@@ -41,6 +41,8 @@ export abstract class RequestState {
   sending = false
   /** It is a stream, which ends with the response. */
   streams = false
+  /** Its response was destroyed before its end, which Node may call finished. */
+  isCut = false
   /** An answer was given in place of whoever works on it. */
   answeredFor = false
   /** So did Fastify, after its route's `handlerTimeout`. */

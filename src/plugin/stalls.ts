@@ -90,6 +90,6 @@ export class Stalls {
     if (this.#hurried) request.lend()
     const since = connection === before.connection ? before.since : now
     this.#known.set(request, { position, connection, since })
-    if (sent !== undefined && now - since >= this.#longest) request.response.destroy()
+    if (sent !== undefined && now - since >= this.#longest) request.cut()
   }
 }
