@@ -28,7 +28,7 @@ import stream from '../routes/stream.js'
 import { createAdmin } from './admin.js'
 import type { Config } from './config.js'
 import sluice from './index.js'
-import type { Listener } from './listener.js'
+import { type Listener, logAcceptErrors } from './listener.js'
 import { ErrorsOnly, logRequests } from './request-log.js'
 
 const require = createRequire(import.meta.url)
@@ -118,6 +118,10 @@ export function createApp(
     // too long to be asked for.
     routerOptions: { maxParamLength: maxHeaderSize },
     ...settings,
+  })
+  app.addHook('onListen', (done) => {
+    logAcceptErrors(app, app.server)
+    done()
   })
   // Handlers stop when their client leaves; nobody is there to be answered, and nothing went wrong.
   app.setErrorHandler((error, request, reply) => {

@@ -28,7 +28,15 @@ export class Listener {
     await this.#app.ready()
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(port, host, () => resolve(this.#server.address() as AddressInfo))
+      this.#server.listen(port, host, () => {
+        logAcceptErrors(this.#app, this.#server)
+        resolve(this.#server.address() as AddressInfo)
+      })
     })
   }
+}
+
+/** A connection that cannot be taken, for want of descriptors, is no reason to end. */
+export function logAcceptErrors({ log }: FastifyInstance, server: Server): void {
+  server.on('error', (err) => log.error({ err }, 'a connection could not be taken'))
 }

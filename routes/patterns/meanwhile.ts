@@ -24,6 +24,8 @@ export async function measure<T>(
 ): Promise<Measured<T>> {
   let over = false
   const slowest = slowestFast(app, () => over)
+  // It is waited for when the work is done, which may be long after it has failed.
+  slowest.catch(() => {})
   const startedAt = performance.now()
   try {
     const value = await work()
@@ -44,8 +46,15 @@ async function slowestFast(app: FastifyInstance, isOver: () => boolean): Promise
     // A timer may be a little early.
     const asked = Math.min(due, performance.now())
     const signal = AbortSignal.timeout(PATIENCE)
-    await app.inject({ url: '/fast', signal }).catch(() => undefined)
+    await ask(app, signal)
     slowest = Math.max(slowest, performance.now() - asked)
   } while (!isOver())
   return slowest
+}
+
+/** A look that fails, for want of descriptors for one, is over all the same. */
+async function ask(app: FastifyInstance, signal: AbortSignal): Promise<void> {
+  try {
+    await app.inject({ url: '/fast', signal })
+  } catch {}
 }

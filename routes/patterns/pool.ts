@@ -16,24 +16,52 @@ export class Pool {
     return this.#piscina?.threads.length ?? 0
   }
 
-  /** Waits for a free thread. An abort stops the thread in the middle of what it computes. */
-  run<Name extends keyof Work>(
+  /**
+   * Waits for a free thread. An abort stops the thread in the middle of what it computes. Rejects with
+   * a 503 where no thread can be had.
+   */
+  async run<Name extends keyof Work>(
     name: Name,
     input: Parameters<Work[Name]>[0],
     signal: AbortSignal,
   ): Promise<Awaited<ReturnType<Work[Name]>>> {
-    this.#piscina ??= new Piscina({
+    this.#piscina ??= this.#open()
+    const piscina = this.#piscina
+    try {
+      return await piscina.run(input, { name, signal })
+    } catch (cause) {
+      throw piscina === this.#piscina ? cause : new NoThreadError({ cause })
+    }
+  }
+
+  /** Stops whatever still runs. */
+  async close(): Promise<void> {
+    await this.#piscina?.destroy()
+  }
+
+  #open(): Piscina {
+    const piscina = new Piscina({
       filename: fileURLToPath(new URL('./cpu.js', import.meta.url)),
       minThreads: 0,
       maxThreads: this.size,
       idleTimeout: 10_000,
       recordTiming: false,
     })
-    return this.#piscina.run(input, { name, signal })
+    // A thread that cannot start, for want of descriptors or memory, is the last that it tries.
+    piscina.on('error', () => {
+      if (this.#piscina !== piscina) return
+      this.#piscina = undefined
+      // Those who wait for it are told.
+      piscina.destroy().catch(() => {})
+    })
+    return piscina
   }
+}
 
-  /** Stops whatever still runs. */
-  async close(): Promise<void> {
-    await this.#piscina?.destroy()
+export class NoThreadError extends Error {
+  readonly statusCode = 503
+
+  constructor(options?: ErrorOptions) {
+    super('No thread can be started now', options)
   }
 }

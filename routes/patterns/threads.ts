@@ -11,7 +11,7 @@ import { spawn } from './heap.js'
 import { integer, oneOf } from './input.js'
 import { measure } from './meanwhile.js'
 import { type PatternOptions, pattern } from './pattern.js'
-import { Pool } from './pool.js'
+import { NoThreadError, Pool } from './pool.js'
 import { type Run, tenths } from './run.js'
 
 /** Kept by all of them together. */
@@ -163,12 +163,21 @@ async function memoryOfThreads(count: number, run: Run): Promise<number> {
   const before = process.memoryUsage.rss()
   const startedAt = performance.now()
   const idle = 'setInterval(() => {}, 2 ** 30)'
-  const workers = Array.from({ length: count }, () => new Worker(idle, { eval: true }))
+  const workers: Worker[] = []
   try {
+    while (workers.length < count) workers.push(startWorker(idle))
     await Promise.all(workers.map((worker) => once(worker, 'online', { signal: run.signal })))
     run.note(`Spawned ${count} threads in ${tenths(performance.now() - startedAt)} ms`)
     return process.memoryUsage.rss() - before
+  } catch (cause) {
+    run.signal.throwIfAborted()
+    throw new NoThreadError({ cause })
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
+}
+
+/** Whoever waits for it hears of its failure; a later one is nobody's. */
+function startWorker(code: string): Worker {
+  return new Worker(code, { eval: true }).on('error', () => {})
 }

@@ -65,6 +65,8 @@ export class Upstreams {
     const server = createServer((incoming, response) => this.#answer(incoming, response))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
+    // Of connections that cannot be taken for want of descriptors.
+    server.on('error', () => {})
     return server
   }
 
