@@ -27,6 +27,10 @@ export const schema = Type.Object({
     default: 'info',
     description: 'fatal, error, warn, info, debug, trace or silent',
   }),
+  LOG_FAILURE: Type.Enum(['drop', 'exit'], {
+    default: 'drop',
+    description: 'drop or exit',
+  }),
   TIME_SCALE: Type.Number({
     default: 1,
     minimum: 0,

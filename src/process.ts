@@ -4,27 +4,51 @@
  */
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import { destination, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { Config } from './config.js'
+import { LogOutput } from './log-output.js'
+
+const STDOUT = 1
+/** Milliseconds that the last lines may take. */
+const LAST_LINES = 1000
+
+export interface Log {
+  readonly logger: Logger
+  readonly output: LogOutput
+}
 
 /** People at a terminal get readable lines, machines one JSON object a line. */
-export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Logger> {
-  if (!process.stdout.isTTY) return pino({ level }, destination({ dest: 1, sync: true }))
-  const { default: pretty } = await import('pino-pretty')
-  return pino(
-    { level },
-    pretty({ sync: true, singleLine: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),
-  )
+export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Log> {
+  // Nobody reads them; what cannot be written there is no reason to end, either.
+  process.stderr.on('error', () => {})
+  const format = process.stdout.isTTY ? await prettyFormat() : (line: string) => line
+  const gapLine = (missing: number): string => {
+    const time = Date.now()
+    return `${JSON.stringify({ level: 40, time, msg: `${missing} log lines were dropped` })}\n`
+  }
+  const output = new LogOutput(STDOUT, (missing) => format(gapLine(missing)))
+  const logger = pino({ level }, { write: (line) => output.write(format(line)) })
+  return { logger, output }
+}
+
+async function prettyFormat(): Promise<(line: string) => string> {
+  const { prettyFactory } = await import('pino-pretty')
+  return prettyFactory({
+    colorize: true,
+    singleLine: true,
+    ignore: 'pid,hostname',
+    translateTime: 'HH:MM:ss.l',
+  }) as (line: string) => string
 }
 
 /** @param listen opens the app's ports and says where. */
 export async function run(
   app: FastifyInstance,
-  logger: Logger,
+  log: Log,
   config: Config,
   listen: () => Promise<void>,
 ): Promise<void> {
-  closeOnSignals(app, logger, config)
+  closeOnSignals(app, log, config)
   try {
     await listen()
   } catch (error) {
@@ -58,22 +82,35 @@ export function openedWith(prefix: Prefix): (error: ListenError) => never {
  */
 const SAME_PRESS = 250
 
-function closeOnSignals(app: FastifyInstance, logger: Logger, config: Config): void {
+function closeOnSignals(app: FastifyInstance, { logger, output }: Log, config: Config): void {
   const timeout = config.DRAIN_TIMEOUT_MS
   const grace = closeWithGrace(
     // Never before the drain's own deadline, which cuts what is left and then closes.
     { delay: Math.min(timeout + 2000, 2 ** 31 - 1), logger, skip: ['SIGTERM', 'SIGINT'] },
     async ({ err }) => {
       if (err) logger.fatal({ err }, 'unhandled error, closing')
-      const finished = await app.concurrency.drain({
-        delay: err ? 0 : config.DRAIN_DELAY_MS,
-        timeout,
-      })
-      await app.close()
-      if (!finished) throw new Error(`cut what was not finished after ${timeout} ms`)
-      logger.info('closed, every request answered')
+      try {
+        const finished = await app.concurrency.drain({
+          delay: err ? 0 : config.DRAIN_DELAY_MS,
+          timeout,
+        })
+        await app.close()
+        if (!finished) throw new Error(`cut what was not finished after ${timeout} ms`)
+        if (failure !== undefined) throw failure
+        logger.info('closed, every request answered')
+      } finally {
+        await output.flush(LAST_LINES)
+      }
     },
   )
+  let failure: Error | undefined
+  if (config.LOG_FAILURE === 'exit') {
+    output.whenFailed((error) => {
+      failure = error
+      process.stderr.write(`LOG_FAILURE: the log cannot be written (${error.message}), closing\n`)
+      grace.close()
+    })
+  }
   let first: number | undefined
   const onSignal = (signal: NodeJS.Signals): void => {
     if (first === undefined) {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { buildServer } from './app.js'
 import { ConfigError, readConfig } from './config.js'
 import { buildExamples, EXAMPLES } from './examples.js'
+import { countDropped } from './log-output.js'
 import { createLogger, openedWith, run } from './process.js'
 
 const [what, ...rest] = process.argv.slice(2)
@@ -18,11 +19,12 @@ const config = (() => {
     throw error
   }
 })()
-const logger = await createLogger(config)
+const log = await createLogger(config)
+const { logger } = log
 
 if (what === 'examples') {
   const { app, listen } = await buildExamples({ timeScale: config.TIME_SCALE }, logger)
-  await run(app, logger, config, async () => {
+  await run(app, log, config, async () => {
     const ports = await listen()
     for (const [name, { paths }] of Object.entries(EXAMPLES)) {
       const url = `http://127.0.0.1:${ports[name as keyof typeof ports]}`
@@ -31,7 +33,8 @@ if (what === 'examples') {
   })
 } else {
   const { app, admin } = await buildServer(config, logger)
-  await run(app, logger, config, async () => {
+  countDropped(app.concurrency.registry, log.output)
+  await run(app, log, config, async () => {
     const operators =
       admin &&
       toUrl(await admin.open(config.ADMIN_HOST, config.ADMIN_PORT ?? 0).catch(openedWith('ADMIN_')))

@@ -31,8 +31,9 @@ const allowed: [RegExp, RegExp][] = [
   [/^src\/request-log\.ts/, /^src\/index\.js/],
   [/^src\/app\.ts/, /^(routes\/|src\/(admin|config|index|listener|request-log)\.js)/],
   [/^src\/examples\.ts/, /^src\/(app|index|listener|request-log)\.js/],
-  [/^src\/process\.ts/, /^src\/config\.js/],
-  [/^src\/server\.ts/, /^src\/(app|config|examples|process)\.js/],
+  [/^src\/log-output\.ts/, /^$/],
+  [/^src\/process\.ts/, /^src\/(config|log-output)\.js/],
+  [/^src\/server\.ts/, /^src\/(app|config|examples|log-output|process)\.js/],
   [/^routes\/patterns\//, /^(routes\/(example|patterns\/[\w-]+)|src\/index)\.js/],
   [/^routes\//, /^(routes\/(example|stream\/\w+)|src\/index)\.js/],
 ]

@@ -8,6 +8,7 @@ describe('the environment', () => {
       HOST: '127.0.0.1',
       PORT: 3000,
       LOG_LEVEL: 'info',
+      LOG_FAILURE: 'drop',
       TIME_SCALE: 1,
       PRESSURE: false,
       ADMIN_HOST: '127.0.0.1',
