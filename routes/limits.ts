@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
+import { shown } from '../src/outside-text.js'
 
 export interface LimitsOptions {
   /** What `Authorization: Bearer` must say. */
@@ -29,7 +30,7 @@ const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token }) => {
         ? { value }
         : {
             error: new Error(
-              `body: got ${JSON.stringify(value)}, takes {"limit": an integer >= 1}`,
+              `body: got ${shown(JSON.stringify(value))}, takes {"limit": an integer >= 1}`,
             ),
           },
     onRequest: (request, reply, done) => {
@@ -44,7 +45,9 @@ const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token }) => {
       if (limiter === undefined) {
         const names = limiters.map(({ name }) => JSON.stringify(name)).join(', ')
         reply.code(404)
-        throw new Error(`limiter: got ${JSON.stringify(params.name)}, takes ${names || 'none'}`)
+        throw new Error(
+          `limiter: got ${shown(JSON.stringify(params.name))}, takes ${names || 'none'}`,
+        )
       }
       if (limiter.isFixed !== true || limiter.setLimit === undefined) {
         reply.code(409)

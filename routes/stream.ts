@@ -16,15 +16,19 @@ export interface StreamOptions {
   interval?: number
   /** Milliseconds that a reader may take nothing before it is dropped, >= 0. */
   patience?: number
+  /** How many may read at once: an integer >= 0. */
+  watchers?: number
 }
 
 /** Milliseconds after which a browser connects again. */
 const RETRY = 2000
 const HEARTBEAT = 15_000
+/** Seconds after which one who found no place may come again. */
+const RETRY_FULL = 10
 
 const stream: FastifyPluginAsync<StreamOptions> = async (
   app,
-  { interval = 1000, patience = 5000 },
+  { interval = 1000, patience = 10_000, watchers = 100 },
 ) => {
   const { concurrency } = app
   const plain = new Set<Watcher>()
@@ -78,6 +82,11 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
       // One that stays is no news, nor is one that leaves.
       logLevel: 'warn',
       exposeHeadRoute: false,
+      onRequest: (_request, reply, done) => {
+        if (plain.size + detailed.size < watchers) return done()
+        reply.code(503).header('retry-after', String(RETRY_FULL))
+        done(new Error(`As many as may watch at once do: ${watchers}`))
+      },
       schema: {
         querystring: {
           type: 'object',

@@ -1,11 +1,12 @@
 /** Builds the Fastify app: the plugin, then the routes, then the static files. It never listens. */
-import { maxHeaderSize, type Server } from 'node:http'
+import { type IncomingMessage, maxHeaderSize, type Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import {
   type FastifyBaseLogger,
   type FastifyHttpOptions,
   type FastifyInstance,
+  type FastifyReply,
   fastify,
 } from 'fastify'
 import asyncWeb from '../routes/async.js'
@@ -29,6 +30,7 @@ import { createAdmin } from './admin.js'
 import type { Config } from './config.js'
 import sluice from './index.js'
 import { type Listener, logAcceptErrors } from './listener.js'
+import { shown } from './outside-text.js'
 import { ErrorsOnly, logRequests } from './request-log.js'
 
 const require = createRequire(import.meta.url)
@@ -38,12 +40,22 @@ export const PUBLIC_FOLDER: string = join(
   'public',
 )
 
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/
+/** Of an error that is answered, in UTF-16 units. */
+const LONGEST_MESSAGE = 500
+
 /** What the app needs of the configuration, and takes from it. */
 export type AppConfig = Pick<Config, 'TIME_SCALE'> &
   Partial<
     Pick<
       Config,
-      'LIMIT' | 'QUEUE_SIZE' | 'QUEUE_TIMEOUT_MS' | 'PRESSURE' | 'ADMIN_PORT' | 'ADMIN_TOKEN'
+      | 'LIMIT'
+      | 'QUEUE_SIZE'
+      | 'QUEUE_TIMEOUT_MS'
+      | 'PRESSURE'
+      | 'WATCHERS'
+      | 'ADMIN_PORT'
+      | 'ADMIN_TOKEN'
     >
   >
 
@@ -85,7 +97,8 @@ export async function buildServer(
 
   /** All that `ADMIN_PORT` moves. */
   async function operators(scope: FastifyInstance): Promise<void> {
-    for (const plugin of [metrics, concurrency, stream]) await scope.register(plugin)
+    for (const plugin of [metrics, concurrency]) await scope.register(plugin)
+    await scope.register(stream, config.WATCHERS === undefined ? {} : { watchers: config.WATCHERS })
     await scope.register(limits, { token: config.ADMIN_TOKEN })
     await scope.register(dashboard, example)
   }
@@ -109,7 +122,7 @@ export function createApp(
   const app: FastifyInstance = fastify({
     ...(logger === undefined ? {} : { loggerInstance: logger }),
     logController: new ErrorsOnly(),
-    requestIdHeader: 'x-request-id',
+    genReqId: createRequestIds(),
     // What a schema does not know is refused, not left out.
     ajv: { customOptions: { removeAdditional: false } },
     // A body that trickles in holds its permit all the while; Fastify's own default is no bound.
@@ -117,6 +130,11 @@ export function createApp(
     // As long as a header may be: what no route takes is a 404 as any other, and no limiter's name is
     // too long to be asked for.
     routerOptions: { maxParamLength: maxHeaderSize },
+    // What Fastify refuses before any route is told by it whole.
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      error.message = shown(error.message, LONGEST_MESSAGE)
+      reply.send(error)
+    },
     ...settings,
   })
   app.addHook('onListen', (done) => {
@@ -124,9 +142,20 @@ export function createApp(
     done()
   })
   // Handlers stop when their client leaves; nobody is there to be answered, and nothing went wrong.
-  app.setErrorHandler((error, request, reply) => {
-    if (!request.concurrency?.signal.aborted) return reply.send(error)
-    return reply.hijack()
+  app.setErrorHandler((error: unknown, request, reply) => {
+    if (request.concurrency?.signal.aborted) return reply.hijack()
+    if (error instanceof Error) error.message = shown(error.message, LONGEST_MESSAGE)
+    return reply.send(error)
   })
   return app
+}
+
+/** What a caller gave, if it looks like an id, or a number: it is in each line of the log. */
+function createRequestIds(): (request: IncomingMessage) => string {
+  let count = 0
+  return ({ headers }) => {
+    const given = headers['x-request-id']
+    if (typeof given === 'string' && REQUEST_ID.test(given)) return given
+    return `req-${(++count).toString(36)}`
+  }
 }

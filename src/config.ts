@@ -57,6 +57,12 @@ export const schema = Type.Object({
     Type.Number({ ...milliseconds, description: `${milliseconds.description}, beside LIMIT` }),
   ),
   PRESSURE: Type.Boolean({ default: false, description: 'true or false' }),
+  WATCHERS: Type.Integer({
+    default: 100,
+    minimum: 0,
+    maximum: 1_000_000,
+    description: 'an integer from 0 to 1000000',
+  }),
   ADMIN_PORT: Type.Optional(
     Type.Integer({
       minimum: 0,

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.js'
 import { LogOutput } from './log-output.js'
+import { visible, visibleJson } from './outside-text.js'
 
 const STDOUT = 1
 /** Milliseconds that the last lines may take. */
@@ -21,7 +22,7 @@ export interface Log {
 export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Log> {
   // Nobody reads them; what cannot be written there is no reason to end, either.
   process.stderr.on('error', () => {})
-  const format = process.stdout.isTTY ? await prettyFormat() : (line: string) => line
+  const format = process.stdout.isTTY ? await prettyFormat() : visibleJson
   const gapLine = (missing: number): string => {
     const time = Date.now()
     return `${JSON.stringify({ level: 40, time, msg: `${missing} log lines were dropped` })}\n`
@@ -33,12 +34,19 @@ export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Log> {
 
 async function prettyFormat(): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty')
-  return prettyFactory({
+  const pretty = prettyFactory({
     colorize: true,
     singleLine: true,
     ignore: 'pid,hostname',
     translateTime: 'HH:MM:ss.l',
-  }) as (line: string) => string
+  })
+  // What JSON writes out, a terminal would get as it is; the lines of a stack are its own.
+  return (line) =>
+    pretty(
+      JSON.parse(line, (key, value) =>
+        typeof value === 'string' && key !== 'stack' ? visible(value) : value,
+      ),
+    )
 }
 
 /** @param listen opens the app's ports and says where. */

@@ -29,13 +29,13 @@ const allowed: [RegExp, RegExp][] = [
   [/^src\/listener\.ts/, /^$/],
   [/^src\/admin\.ts/, /^src\/listener\.js/],
   [/^src\/request-log\.ts/, /^src\/index\.js/],
-  [/^src\/app\.ts/, /^(routes\/|src\/(admin|config|index|listener|request-log)\.js)/],
+  [/^src\/app\.ts/, /^(routes\/|src\/(admin|config|index|listener|outside-text|request-log)\.js)/],
   [/^src\/examples\.ts/, /^src\/(app|index|listener|request-log)\.js/],
-  [/^src\/log-output\.ts/, /^$/],
-  [/^src\/process\.ts/, /^src\/(config|log-output)\.js/],
+  [/^src\/(log-output|outside-text)\.ts/, /^$/],
+  [/^src\/process\.ts/, /^src\/(config|log-output|outside-text)\.js/],
   [/^src\/server\.ts/, /^src\/(app|config|examples|log-output|process)\.js/],
-  [/^routes\/patterns\//, /^(routes\/(example|patterns\/[\w-]+)|src\/index)\.js/],
-  [/^routes\//, /^(routes\/(example|stream\/\w+)|src\/index)\.js/],
+  [/^routes\/patterns\//, /^(routes\/(example|patterns\/[\w-]+)|src\/(index|outside-text))\.js/],
+  [/^routes\//, /^(routes\/(example|stream\/\w+)|src\/(index|outside-text))\.js/],
 ]
 
 test('imports run one way: core, metrics, plugin, app, server; routes use the public API', () => {

@@ -34,14 +34,17 @@ const ALL = [
   fanOut,
 ]
 
+/** A name or address that a shell takes as it is, maybe with a port; of whatever else nobody gets a copy. */
+const HOST = /^[\w.:[\]-]{1,255}$/
+
 const patterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   for (const pattern of ALL) await app.register(pattern, options)
 
   app.get('/patterns', async ({ headers, host, protocol }, reply) => {
-    const origin = `${protocol}://${host}`
+    const origin = HOST.test(host) ? `${protocol}://${host}` : LISTED_ORIGIN
     const listed = PATTERNS.map((pattern) => ({
       ...pattern,
-      curl: pattern.curl.replace(LISTED_ORIGIN, origin),
+      curl: pattern.curl.replace(LISTED_ORIGIN, () => origin),
     }))
     reply.header('vary', 'accept')
     if (headers.accept?.includes('text/html') !== true) return listed

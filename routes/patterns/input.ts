@@ -12,9 +12,8 @@ import {
   type TString,
   Type,
 } from 'typebox'
+import { shown } from '../../src/outside-text.js'
 
-/** Characters of a wrong value that its message repeats. */
-const LONGEST_SHOWN = 100
 const DECIMAL = /^-?\d+(\.\d+)?$/
 
 export type Input<Parameters extends TProperties> = Static<TObject<Parameters>>
@@ -108,7 +107,7 @@ export function problemOf(
 ): string {
   const known = Object.keys(schema.properties).join(', ') || 'nothing'
   if (keyword === 'additionalProperties') {
-    return `${params.additionalProperty}: unknown, takes ${known}`
+    return `${shown(String(params.additionalProperty))}: unknown, takes ${known}`
   }
   const name = instancePath.split('/')[1] ?? params.missingProperty
   if (typeof name !== 'string') return `body: got ${show(given)}, takes an object of ${known}`
@@ -121,6 +120,5 @@ function mismatch(name: string, { properties }: TObject, given: unknown): string
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing'
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text
+  return shown(JSON.stringify(value) ?? 'nothing')
 }

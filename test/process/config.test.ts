@@ -11,6 +11,7 @@ describe('the environment', () => {
       LOG_FAILURE: 'drop',
       TIME_SCALE: 1,
       PRESSURE: false,
+      WATCHERS: 100,
       ADMIN_HOST: '127.0.0.1',
       DRAIN_DELAY_MS: 0,
       DRAIN_TIMEOUT_MS: 10_000,

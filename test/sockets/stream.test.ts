@@ -384,3 +384,20 @@ test('who watches and leaves is no line in the log', async () => {
   await sleep(100)
   expect(log.filter((line) => !line.includes('listening'))).toEqual([])
 })
+
+test('as many as may watch at once do, others get 503, and a place is free when one has left', async () => {
+  const { app } = await build({ interval: 50, watchers: 2 })
+  const wires = [await watch(app), await watch(app, '?detail=true')]
+  for (const wire of wires) await wire.received('"limiters"')
+  const third = await watch(app)
+  await third.received(/^HTTP\/1.1 503 /)
+  expect(third.text()).toMatch(/retry-after: 10\r\n/i)
+  wires[1]?.socket.destroy()
+  let again = await watch(app)
+  await until(() => /^HTTP\/1.1 \d+ /.test(again.text()))
+  for (let look = 0; look < 50 && again.text().startsWith('HTTP/1.1 503'); look++) {
+    again = await watch(app)
+    await until(() => /^HTTP\/1.1 \d+ /.test(again.text()))
+  }
+  expect(again.text()).toMatch(/^HTTP\/1.1 200 /)
+})
