@@ -27,7 +27,10 @@ export function sentOf({ response, request: { raw } }: RequestState): number | u
  * writes are through.
  */
 export function connectionOf({ request: { raw } }: RequestState): number | undefined {
-  return isHttp2(raw) ? streamOf(raw).session?.socket.bytesWritten : undefined
+  if (!isHttp2(raw)) return undefined
+  const { session } = streamOf(raw)
+  // The socket of a session that is over throws at whoever asks.
+  return session === undefined || session.destroyed ? undefined : session.socket.bytesWritten
 }
 
 /** Of the body; undefined once it is complete, or while any of it waits to be read. */
