@@ -50,11 +50,17 @@ test.each(curls.map(([, path, start]) => [path, start] as const))(
   },
 )
 
+/** What a queue has that says nothing. */
+const DEFAULTS_BESIDE_LIMIT: Record<string, string | number> = {
+  QUEUE_SIZE: 1000,
+  QUEUE_TIMEOUT_MS: 'as long as is sensible',
+}
+
 test('the variables are those of the schema, with their defaults and what they take', () => {
   const rows = table('variable').map(([name, value, takes]) => [name, value, takes?.split(': ')[0]])
   const expected = Object.entries(schema.properties).map(([name, property]) => {
     const { default: value, description } = property as unknown as Annotated
-    const shown = value ?? (name === 'QUEUE_SIZE' ? 1000 : 'none')
+    const shown = value ?? DEFAULTS_BESIDE_LIMIT[name] ?? 'none'
     return [name, String(shown), description.split(': ')[0]]
   })
   expect(rows).toEqual(expected)

@@ -10,7 +10,7 @@ const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     url: '/patterns/tasks',
     takes: { n: integer(10_000, 1, 100_000) },
     // A hundred thousand take 40 MB.
-    concurrency: { limit: 2, queue: { size: 20 } },
+    concurrency: { limit: 2, queue: { size: 20, timeout: Number.POSITIVE_INFINITY } },
     work: async (run, { n }) => {
       let finished = 0
       const spawned = await spawn(n, () => ++finished, run.signal)

@@ -31,7 +31,7 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
       times: integer(4, 1, 8),
       on: oneOf('pool', ['pool', 'loop']),
     },
-    concurrency: { group, limit: 1, queue: { size: 100 } },
+    concurrency: { group, limit: 1, queue: { size: 100, timeout: Number.POSITIVE_INFINITY } },
     work: async (run, { n, times, on }) => {
       const { value, workMs, fastMs } = await measure(app, () =>
         on === 'pool' ? sumsOnPool(pool, run, n, times) : sumsOnLoop(run, n, times),

@@ -33,6 +33,19 @@ export class Codel {
     if (waited < this.#shortest) this.#shortest = waited
   }
 
+  /** One was let in without a wait, some time since the last record. */
+  recordNone(): void {
+    this.#shortest = 0
+  }
+
+  /** Begins an interval; what came before it counts for nothing. */
+  restart(now: number): void {
+    this.#overloaded = false
+    this.#shed = false
+    this.#shortest = Number.POSITIVE_INFINITY
+    this.#end = now + this.interval
+  }
+
   /** Says whether one that has not joined yet would wait too long. */
   wouldBeTooLate(expected: number): boolean {
     return this.#sheds(expected)

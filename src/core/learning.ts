@@ -1,7 +1,7 @@
 /**
  * What a limiter learns from the work that it let through: the limit, if that is found by an
  * algorithm, and how long a run takes at least, once anybody has a deadline. A fixed limit without
- * deadlines learns nothing, and reads no clock for it.
+ * deadlines learns only how fast its queue moves, and reads the clock for none that need not wait.
  */
 import { checkInteger, show, wrongType } from './check.js'
 import type { Clock } from './clock.js'
@@ -34,7 +34,7 @@ export class Learning {
     this.limit = readLimit(algorithm)
     this.adapts = !(algorithm instanceof FixedLimit)
     if (this.adapts) claim(algorithm)
-    this.#patience = this.adapts && !bounded ? new Patience() : undefined
+    this.#patience = bounded ? undefined : new Patience()
   }
 
   /** @throws TypeError where the limit finds itself, RangeError or TypeError for no integer >= 1. */
@@ -61,7 +61,7 @@ export class Learning {
     const dropped = outcome === 'dropped'
     if (!dropped && startTime > 0) {
       this.#runs?.record(rtt, now)
-      this.#patience?.learn(rtt)
+      if (this.adapts) this.#patience?.learn(rtt, now)
     }
     if (!this.adapts) return
     this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
@@ -86,12 +86,14 @@ export class Learning {
     if (deadline === Number.POSITIVE_INFINITY) return undefined
     // After a pause all are too late: the last of them is as good as whoever comes next.
     const late = this.#patience?.isTooLate(now - since, now) === true && !last
-    return late ? 'queue_timeout' : undefined
+    if (late) return 'queue_timeout'
+    if (!this.adapts) this.#patience?.depart(since, now, this.limit)
+    return undefined
   }
 
-  /** One was let in without a wait. */
+  /** One was let in without a wait. @param now as `startTime` said it */
   letIn(now: number): void {
-    this.#patience?.letIn(now)
+    this.#patience?.letIn(now === 0 ? undefined : now)
   }
 
   /** Whether one that would join behind so many would wait too long. */

@@ -20,8 +20,8 @@ export interface QueueOptions {
   /** How many may wait: an integer >= 0; 0 rejects at once; default 1000. */
   size?: number | undefined
   /**
-   * Milliseconds one may wait, >= 0; Infinity: no timeout, which is the default before a number. Before
-   * an algorithm it is, while the queue stands, twice what the work takes, but at least 50 ms.
+   * Milliseconds one may wait, >= 0; Infinity: no timeout. Default: while the queue stands, twice what
+   * the work takes, but at least 50 ms; a burst that is over sooner may wait longer.
    */
   timeout?: number | undefined
   /** Whom to serve first within a priority; default `fifo`. */

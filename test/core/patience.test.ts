@@ -1,5 +1,5 @@
 /** A queue before a limit that finds itself, and nobody said how long one may wait in it. */
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import {
   type LimitAlgorithm,
   Limiter,
@@ -44,13 +44,22 @@ class Flood {
     this.waits = []
     this.refused = {}
     for (const until = now + milliseconds; now < until; now += this.#work / 10) {
-      const over = this.#running.filter(({ ends }) => ends <= now)
-      this.#running = this.#running.filter(({ ends }) => ends > now)
-      for (const { token } of over) token.succeed()
-      await settle()
+      await this.#finish()
       this.ask()
       await settle()
     }
+  }
+
+  /** Nobody asks. */
+  async rest(milliseconds: number): Promise<void> {
+    for (const until = now + milliseconds; now < until; now += this.#work / 10) await this.#finish()
+  }
+
+  async #finish(): Promise<void> {
+    const over = this.#running.filter(({ ends }) => ends <= now)
+    this.#running = this.#running.filter(({ ends }) => ends > now)
+    for (const { token } of over) token.succeed()
+    await settle()
   }
 
   ask(options: LimiterAcquireOptions = {}): void {
@@ -168,8 +177,47 @@ test('a timeout of the call is kept in its place, however full the queue is', as
   expect(flood.waits.filter((wait) => wait > 110).length).toBeGreaterThanOrEqual(17)
 })
 
-test('a fixed limit has no patience but its own: nobody is shed', async () => {
-  const flood = new Flood(new Limiter({ limit: 1, clock }))
-  await flood.go(3000)
-  expect(flood.refused).toEqual({})
+describe('a fixed limit', () => {
+  test.each([1, 5])('of %d bounds its queue as well, by how fast it moves', async (limit) => {
+    const flood = new Flood(new Limiter({ limit, clock }), 50 * limit)
+    await flood.go(5000)
+    await flood.go(10_000)
+    expect(Math.max(...flood.waits)).toBeLessThanOrEqual(Math.max(105, 110 * limit))
+    // No slot is ever left empty.
+    expect(flood.waits.length).toBeGreaterThanOrEqual((10_000 / 50) * 0.98)
+    expect(flood.refused.SLUICE_QUEUE_FULL).toBeGreaterThan(500 / limit)
+  })
+
+  test('a burst that is over soon may wait, again and again', async () => {
+    const flood = new Flood(new Limiter({ limit: 2, clock }))
+    for (let burst = 0; burst < 20; burst++) {
+      for (let n = 0; n < 12; n++) flood.ask()
+      await flood.rest(1000)
+    }
+    expect(flood.refused).toEqual({})
+    expect(flood.waits).toHaveLength(240)
+  })
+
+  test('jobs of three seconds, five at once for two slots, and later five more, are all done', async () => {
+    const flood = new Flood(new Limiter({ limit: 2, clock }), 3000)
+    for (let crowd = 0; crowd < 3; crowd++) {
+      for (let n = 0; n < 5; n++) flood.ask()
+      await flood.rest(20_000)
+    }
+    expect([flood.waits.length, flood.refused]).toEqual([15, {}])
+  })
+
+  test('whose queue has a timeout, Infinity as well, sheds nobody else', async () => {
+    const queue = { timeout: Number.POSITIVE_INFINITY }
+    const flood = new Flood(new Limiter({ limit: 1, queue, clock }))
+    await flood.go(3000)
+    expect(flood.refused).toEqual({})
+  })
+
+  test('times nothing for it: the clock is not read for those that need not wait', async () => {
+    let reads = 0
+    const limiter = new Limiter({ limit: 2, clock: () => ++reads })
+    for (let n = 0; n < 100; n++) (await limiter.acquire()).succeed()
+    expect(reads).toBe(0)
+  })
 })

@@ -118,9 +118,9 @@ describe('a rejection', () => {
 })
 
 test('a reply that waited says so in Server-Timing, one that did not says nothing', async () => {
-  const { port, letGo } = await full({})
+  const { app, port, letGo } = await full({})
   const waiting = fetch(`http://127.0.0.1:${port}/ok`)
-  await new Promise((resolve) => setTimeout(resolve, 30))
+  await until(() => app.concurrency.limiters.some(({ queued }) => queued === 1))
   await letGo()
   expect((await waiting).headers.get('server-timing')).toMatch(/^queue;dur=\d+\.\d$/)
   expect((await fetch(`http://127.0.0.1:${port}/ok`)).headers.get('server-timing')).toBe(null)
