@@ -63,6 +63,13 @@ export function latest() {
   }
 }
 
+/** Who left a queue was not shed: they are among the clients that left. */
+function shedding() {
+  return reasons
+    .map((reason, index) => ({ reason, column: FIRST_REASON + index }))
+    .filter(({ reason }) => reason !== 'aborted')
+}
+
 function build() {
   for (const { chart } of charts) chart.remove()
   charts = []
@@ -80,12 +87,12 @@ function build() {
   add(
     traffic,
     'Rejections a second, by reason',
-    reasons.map((reason, index) => ({
+    shedding().map(({ reason }, index) => ({
       name: words(reason),
-      colour: /** @type {const} */ (['shed', 'wait', 'c3', 'c4', 'c5', 'gone'])[index] ?? 'ink',
+      colour: /** @type {const} */ (['shed', 'wait', 'c3', 'c4', 'c5'])[index] ?? 'ink',
       show: rate,
     })),
-    () => reasons.map((_, index) => rates(FIRST_REASON + index)),
+    () => shedding().map(({ column }) => rates(column)),
   )
   add(
     traffic,

@@ -55,7 +55,8 @@ function showTables({ limiters, routes }) {
     find('#limiters tbody'),
     limiters.map(({ name, limit, inFlight, queued, admitted, rejected }) => {
       const waits = recent?.limiters.find((one) => one.name === name)?.waitMs
-      const shed = Object.entries(rejected).filter(([, total]) => total > 0)
+      const { aborted: left, ...reasons } = rejected
+      const shed = Object.entries(reasons).filter(([, total]) => total > 0)
       return [
         name,
         count(inFlight),
@@ -64,6 +65,7 @@ function showTables({ limiters, routes }) {
         count(admitted),
         waits === undefined ? '–' : milliseconds(waits.p50),
         waits === undefined ? '–' : milliseconds(waits.p99),
+        count(left),
         shed.map(([reason, total]) => `${count(total)} ${words(reason)}`).join(', ') || '0',
       ]
     }),

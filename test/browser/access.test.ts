@@ -54,6 +54,47 @@ await describePage('the dashboard', (stage) => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width)
   })
 
+  test('a table that is wider than a phone shows that it goes on, and the keyboard gets there', async () => {
+    const page = await stage.open({ viewport: { width: 390, height: 800 } })
+    const box = page.getByLabel('The figures of each limiter')
+    await box.locator('tbody tr').first().waitFor()
+    // The page itself may show no picture but its own.
+    const looker = await page.context().newPage()
+    const overflow = () => box.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)
+    expect(await overflow()).toBeGreaterThan(50)
+    /** How dark the last pixels before an edge are, beside the middle: 0 where there is no shadow. */
+    const shadowAt = async (edge: 'left' | 'right'): Promise<number> => {
+      const png = (await box.screenshot()).toString('base64')
+      return looker.evaluate(
+        async ([data, side]) => {
+          const image = new Image()
+          image.src = `data:image/png;base64,${data}`
+          await image.decode()
+          const canvas = new OffscreenCanvas(image.width, image.height)
+          const pen = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D
+          pen.drawImage(image, 0, 0)
+          // Most of a column is its ground, whatever is written there.
+          const ground = (x: number): number => {
+            const { data: pixels } = pen.getImageData(x, 0, 1, image.height)
+            const reds = pixels.filter((_, index) => index % 4 === 0).sort()
+            return reds[reds.length >> 1] as number
+          }
+          return ground(image.width >> 1) - ground(side === 'left' ? 1 : image.width - 2)
+        },
+        [png, edge] as const,
+      )
+    }
+    expect(await shadowAt('right')).toBeGreaterThan(20)
+    expect(await shadowAt('left')).toBeLessThan(5)
+    await box.focus()
+    for (let press = 0; press < 40; press++) await page.keyboard.press('ArrowRight')
+    await expect.poll(() => box.evaluate(({ scrollLeft }) => scrollLeft)).toBeGreaterThan(50)
+    await expect.poll(() => shadowAt('left')).toBeGreaterThan(20)
+    await page.setViewportSize({ width: 1280, height: 800 })
+    expect(await overflow()).toBe(0)
+    expect(await shadowAt('right')).toBeLessThan(5)
+  })
+
   test.each([390, 1280])(
     'a name is text, and takes no more room than there is: %d',
     async (width) => {

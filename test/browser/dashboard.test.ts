@@ -173,6 +173,13 @@ await describePage('the dashboard', (stage) => {
     await untilFired(page, 'answered')
     await page.getByRole('button', { name: 'Abort all' }).click()
     await untilFired(page, 'left')
+    // Who left the queue is nobody that was rejected.
+    const ended = page.locator('#limiters tbody tr').filter({ hasText: 'GET /limited' })
+    await expect.poll(() => ended.locator('td').nth(6).textContent()).toMatch(/^[1-9]/)
+    expect(await ended.locator('td').nth(7).textContent()).toBe('0')
+    expect(await page.locator('#rejected').textContent()).toMatch(/^0 in all, /)
+    const reasons = page.getByRole('img', { name: /^Rejections a second, by reason/ })
+    expect(await reasons.getAttribute('aria-label')).not.toContain('aborted')
     const waits = page.locator('#limiters tbody tr').filter({ hasText: 'GET /limited' })
     await expect.poll(() => waits.locator('td').nth(5).textContent()).toMatch(/^\d+ ms$/)
     const route = page.locator('#routes tbody tr').filter({ hasText: /^GET \/limited/ })
