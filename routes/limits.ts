@@ -49,7 +49,7 @@ const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token }) => {
           `limiter: got ${shown(JSON.stringify(params.name))}, takes ${names || 'none'}`,
         )
       }
-      if (limiter.isFixed !== true || limiter.setLimit === undefined) {
+      if (!limiter.isFixed) {
         reply.code(409)
         throw new Error(`${limiter.name}: its limit is found, not set`)
       }

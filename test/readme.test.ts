@@ -9,6 +9,7 @@ import { buildApp } from '../src/app.js'
 import { schema } from '../src/config.js'
 import * as errors from '../src/core/errors.js'
 import { EXAMPLES } from '../src/examples.js'
+import { EXEMPT } from '../src/plugin/options.js'
 
 const root = resolve(import.meta.dirname, '..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -197,6 +198,11 @@ test('the library examples compile as written', async () => {
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test('what is exempt by default is what the table says', () => {
+  const row = table('`app.register(sluice, options)`').find(([name]) => name === 'exempt')
+  expect(row?.[1]?.split(' ')).toEqual(EXEMPT)
 })
 
 test("the plugin's, the routes' and the queue's options are those of the types", () => {

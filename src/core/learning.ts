@@ -13,6 +13,9 @@ import { ShortestRun } from './shortest-run.js'
 import type { Outcome, Token } from './token.js'
 import type { Waiter } from './waiter.js'
 
+/** Milliseconds: who sets a limit by hand means it for the load that there usually is. */
+const FIXED_BURST = 500
+
 export class Learning {
   /** An integer >= 1. */
   limit: number
@@ -22,7 +25,7 @@ export class Learning {
   readonly #clock: Clock
   #runs: ShortestRun | undefined
   /** Of its queue, where that has no timeout of its own. */
-  readonly #patience: Patience | undefined
+  readonly #patience: Patience | undefined = undefined
 
   /**
    * @param bounded the queue has a timeout of its own.
@@ -34,7 +37,7 @@ export class Learning {
     this.limit = readLimit(algorithm)
     this.adapts = !(algorithm instanceof FixedLimit)
     if (this.adapts) claim(algorithm)
-    this.#patience = bounded ? undefined : new Patience()
+    if (!bounded) this.#patience = new Patience(this.adapts ? undefined : FIXED_BURST)
   }
 
   /** @throws TypeError where the limit finds itself, RangeError or TypeError for no integer >= 1. */

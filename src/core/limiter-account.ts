@@ -20,8 +20,7 @@ export interface LimiterSnapshot {
   readonly waitMs: { readonly p50: number; readonly p99: number }
 }
 
-/** Whatever has a limit, a queue and an account: one limiter, or one for each of many keys. */
-export interface LimiterView {
+interface AnyLimiterView {
   readonly name: string
   readonly limit: number
   readonly inFlight: number
@@ -32,15 +31,30 @@ export interface LimiterView {
   readonly rejected: Readonly<Record<RejectReason, number>>
   /** Of the admitted, those whose work went on for too long after its answer. */
   readonly abandoned: number
-  /** Whether `setLimit` may change the limit; absent: no. */
-  readonly isFixed?: boolean
   /** How long the admitted waited. @internal */
   readonly waits: Histogram
   snapshot(): LimiterSnapshot
-  /** Changes a fixed limit: the limiter's, or that of each of its keys. As `Limiter.setLimit`. */
-  setLimit?(limit: number): void
   close(): void
 }
+
+interface FixedLimiterView extends AnyLimiterView {
+  readonly isFixed: true
+  /** Changes the limit: the limiter's, or that of each of its keys. As `Limiter.setLimit`. */
+  setLimit(limit: number): void
+}
+
+interface FoundLimiterView extends AnyLimiterView {
+  /** An algorithm finds the limit, or nothing can change it; absent: so it is. */
+  readonly isFixed?: false
+  /** Throws a TypeError where it is. */
+  setLimit?(limit: number): void
+}
+
+/**
+ * Whatever has a limit, a queue and an account: one limiter, or one for each of many keys. Where it
+ * `isFixed`, `setLimit` may change it.
+ */
+export type LimiterView = FixedLimiterView | FoundLimiterView
 
 export class LimiterAccount {
   admitted = 0
@@ -63,7 +77,10 @@ export class LimiterAccount {
   }
 }
 
-export function takeLimiterSnapshot(view: LimiterView, account: LimiterAccount): LimiterSnapshot {
+export function takeLimiterSnapshot(
+  view: AnyLimiterView,
+  account: LimiterAccount,
+): LimiterSnapshot {
   return {
     name: view.name,
     limit: view.limit,
@@ -77,7 +94,7 @@ export function takeLimiterSnapshot(view: LimiterView, account: LimiterAccount):
 }
 
 /** What a limiter has beside its limit and its queue: a name, and accounts. */
-export abstract class AccountedLimiter implements LimiterView {
+export abstract class AccountedLimiter implements AnyLimiterView {
   readonly name: string
   abstract readonly limit: number
   abstract readonly inFlight: number

@@ -21,7 +21,8 @@ const COUNTED_SMOOTHING = 0.2
 
 export class Patience {
   /** Before anything is known of the work, no wait is too long. */
-  readonly #codel = new Codel(Number.POSITIVE_INFINITY, INTERVAL * SHORTEST_TARGET)
+  readonly #codel: Codel
+  readonly #shortestInterval: number
   /** Milliseconds; 0 before the first. */
   #run = 0
   /** When the last one left the queue, and those that left it while it stood. */
@@ -29,6 +30,12 @@ export class Patience {
   #counted = 0
   #countedSince = 0
   #samples = 0
+
+  /** @param shortestInterval milliseconds that a burst may last, however short the work */
+  constructor(shortestInterval: number = INTERVAL * SHORTEST_TARGET) {
+    this.#shortestInterval = shortestInterval
+    this.#codel = new Codel(Number.POSITIVE_INFINITY, shortestInterval)
+  }
 
   /** @param run milliseconds that one piece of work took @param now when it ended */
   learn(run: number, now: number): void {
@@ -73,7 +80,7 @@ export class Patience {
     this.#run = isFirst ? run : this.#run + (run - this.#run) * factor
     if (this.#run === 0) return
     this.#codel.target = Math.max(SHORTEST_TARGET, this.#run)
-    this.#codel.interval = INTERVAL * this.#codel.target
+    this.#codel.interval = Math.max(this.#shortestInterval, INTERVAL * this.#codel.target)
     // What is known now says nothing of how long those before were to wait.
     if (isFirst) this.#codel.restart(now)
   }

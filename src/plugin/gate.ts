@@ -11,7 +11,8 @@ import type { Settings } from './options.js'
 import { endBehind, type Fate, fateOf, isPipelined } from './pipelining.js'
 import { Rejector } from './rejection.js'
 import { isGone } from './response-end.js'
-import type { Route, Routes } from './routes.js'
+import type { Route } from './route.js'
+import type { Routes } from './routes.js'
 import { tellWait } from './server-timing.js'
 
 type Done = (error?: Error) => void
@@ -172,7 +173,8 @@ export class Gate {
 
   /** A refusal that no queue made: it is counted where it would have been. */
   #refuseOutside(route: Route, active: ActiveRequest, reason: Refusal): void {
-    route.limiters.at(-1)?.countRejected(reason)
+    const last = route.limiters.at(-1) ?? this.#settings.keyed?.limiters
+    last?.countRejected(reason)
     this.#refuse(active, reason, this.#concurrency)
   }
 

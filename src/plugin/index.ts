@@ -6,9 +6,11 @@ import type { FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { watchAnswers } from './answer.js'
 import { Concurrency } from './concurrency.js'
+import { checkDeclarations } from './declarations.js'
 import { Gate } from './gate.js'
 import { watchNotFound } from './not-found.js'
-import { readOptions, refuse } from './options.js'
+import { refuse } from './option-checks.js'
+import { readOptions } from './options.js'
 import { Routes } from './routes.js'
 import type { RequestConcurrency, SluiceOptions } from './types.js'
 
@@ -28,7 +30,8 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
   watchAnswers(app)
   watchNotFound(app, routes)
 
-  app.addHook('onRoute', (route) => routes.prepare(route))
+  checkDeclarations(app)
+  app.addHook('onRoute', routes.prepare)
   app.addHook('onRequest', gate.onRequest)
   if (settings.hook === 'preHandler') app.addHook('preHandler', gate.scopePreHandler)
   app.addHook('onReady', async () => settings.sharing.check())

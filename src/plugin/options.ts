@@ -1,21 +1,21 @@
 /** Checks options where they are given: at registration, and at each route that has some. */
-import {
-  checkInteger,
-  checkNames,
-  checkObject,
-  isComplaint,
-  isPlainObject,
-  show,
-} from '../core/check.js'
-import { OptionsError } from '../core/errors.js'
-import { KeyedLimiters } from '../core/keyed-limiters.js'
+import { checkInteger, checkObject, isPlainObject } from '../core/check.js'
+import type { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
 import type { LimiterOptions } from '../core/limiter-options.js'
+import { readKey, spellOutKey } from './key-options.js'
+import {
+  checkFunction,
+  checkOneOf,
+  checkOptionNames,
+  checkTimeout,
+  refuse,
+  translate,
+} from './option-checks.js'
 import { type PressureSettings, readPressure } from './pressure.js'
 import { Sharing } from './sharing.js'
 import type {
   KeyFunction,
-  KeyOptions,
   PriorityFunction,
   RejectFunction,
   ReleaseOn,
@@ -24,15 +24,18 @@ import type {
   SluiceOptions,
 } from './types.js'
 
-const EXEMPT = ['/health/*', '/metrics', '/concurrency*', '/dashboard']
-const MAX_KEYS = 10_000
+/** Where `exempt` is not given. */
+export const EXEMPT: readonly string[] = [
+  ...['/health', '/health/*', '/healthz', '/livez', '/readyz', '/ready', '/live', '/status'],
+  ...['/metrics', '/concurrency*', '/dashboard'],
+]
+/** What Fastify takes of every plugin, and heeds where that makes a scope of its own. */
+const OF_SCOPES = ['prefix', 'logLevel', 'logSerializers'] as const
 const ABANDON_AFTER = 60_000
 const PER_CONNECTION = 100
 const STALL = 30_000
 /** What HTTP/2 can say. */
 const MOST_STREAMS = 2 ** 31 - 1
-/** The longest a timer of Node's takes. */
-const LONGEST = 2 ** 31 - 1
 
 /** The plugin's options, checked and complete. */
 export interface Settings {
@@ -54,6 +57,11 @@ export interface Settings {
 /** @throws SLUICE_OPTIONS */
 export function readOptions(options: SluiceOptions): Settings {
   translate('', () => checkObject('options', options))
+  for (const name of OF_SCOPES) {
+    if (!Object.hasOwn(options, name)) continue
+    const takes = 'effect only on a plugin of your own, which may register this one inside'
+    refuse(name, (options as Record<string, unknown>)[name], takes)
+  }
   checkOptionNames('', options, [
     'limit',
     'queue',
@@ -68,12 +76,9 @@ export function readOptions(options: SluiceOptions): Settings {
     'reject',
     'hook',
     'exempt',
-    // Fastify's own, which it hands to every plugin.
-    'prefix',
-    'logLevel',
-    'logSerializers',
   ])
-  const { limit, queue, key, priority, timeout, releaseOn, reject, hook, exempt = EXEMPT } = options
+  const { limit, queue, key } = spellOutKey(options)
+  const { priority, timeout, releaseOn, reject, hook, exempt = EXEMPT } = options
   const { abandonAfter = ABANDON_AFTER, perConnection = PER_CONNECTION, stall = STALL } = options
   if (queue !== undefined && limit === undefined) refuse('queue', queue, 'effect only beside limit')
   checkFunction('priority', priority)
@@ -93,10 +98,10 @@ export function readOptions(options: SluiceOptions): Settings {
   const sharing = new Sharing()
   return {
     app:
-      limit === undefined || typeof key === 'function'
+      limit === undefined
         ? undefined
         : sharing.watch(createLimiter('', { name: 'app', limit, queue }), queue, ''),
-    keyed: key === undefined ? undefined : readKey(key, options, sharing),
+    keyed: key === undefined ? undefined : readKey(key, sharing),
     priority,
     pressure: pressureOf(options.pressure),
     timeout,
@@ -145,14 +150,15 @@ export function readRouteConcurrency(
   return value
 }
 
+/** As it is now, however its owner goes on changing it; but an algorithm goes on by itself. */
+export function copyOf(options: unknown): unknown {
+  if (!isPlainObject(options) || 'onSample' in options) return options
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, copyOf(value)]))
+}
+
 /** @throws SLUICE_OPTIONS in place of the limiter's own errors, which become its cause. */
 export function createLimiter(where: string, options: LimiterOptions): Limiter {
   return translate(where, () => new Limiter(options), 'limit')
-}
-
-/** @throws SLUICE_OPTIONS */
-export function refuse(name: string, got: unknown, takes: string): never {
-  throw new OptionsError(name, show(got), takes)
 }
 
 function pressureOf(given: SluiceOptions['pressure']): PressureSettings | undefined {
@@ -162,58 +168,4 @@ function pressureOf(given: SluiceOptions['pressure']): PressureSettings | undefi
     refuse('pressure', given, 'true, false, or an object of options')
   }
   return translate('pressure.', () => readPressure(options))
-}
-
-function readKey(key: KeyFunction | KeyOptions, { limit, queue }: SluiceOptions, sharing: Sharing) {
-  const options = typeof key === 'function' ? { by: key, limit, queue } : key
-  if (!isPlainObject(options)) {
-    refuse('key', key, 'a function of the request, or { by, limit, queue, maxKeys }')
-  }
-  const where = typeof key === 'function' ? '' : 'key.'
-  if (where !== '') checkOptionNames(where, options, ['by', 'limit', 'queue', 'maxKeys'])
-  const { by, limit: each, maxKeys = MAX_KEYS } = options as KeyOptions
-  if (typeof by !== 'function') refuse(`${where}by`, by, 'a function of the request')
-  if (typeof each !== 'number') refuse(`${where}limit`, each, 'an integer >= 1, for each key')
-  const limiters = translate(
-    where,
-    () => new KeyedLimiters({ name: 'key', limit: each, queue: options.queue, maxKeys }),
-  )
-  return { by, limiters: sharing.watch(limiters, options.queue, where) }
-}
-
-/** @param foreign the option whose own code may throw what is no complaint of ours. */
-function translate<T>(where: string, create: () => T, foreign = 'options'): T {
-  try {
-    return create()
-  } catch (cause) {
-    const { option, got, takes } = isComplaint(cause)
-      ? cause
-      : { option: foreign, got: `one that throws ${thrown(cause)}`, takes: 'one that does not' }
-    throw Object.assign(new OptionsError(`${where}${option}`, got, takes), { cause })
-  }
-}
-
-function thrown(cause: unknown): string {
-  return cause instanceof Error ? String(cause) : show(cause)
-}
-
-function checkOptionNames(where: string, options: object, known: readonly string[]): void {
-  translate(where, () => checkNames(options, known))
-}
-
-function checkFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== 'function') refuse(name, value, 'a function')
-}
-
-function checkTimeout(name: string, value: unknown): void {
-  if (value === undefined || value === Number.POSITIVE_INFINITY) return
-  if (!(typeof value === 'number' && value > 0 && value <= LONGEST)) {
-    refuse(name, value, `milliseconds > 0, at most ${LONGEST}, or Infinity`)
-  }
-}
-
-function checkOneOf(name: string, value: unknown, choices: readonly string[]): void {
-  if (value !== undefined && !choices.includes(value as string)) {
-    refuse(name, value, choices.map((choice) => `'${choice}'`).join(' or '))
-  }
 }

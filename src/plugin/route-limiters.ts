@@ -2,9 +2,14 @@
 import type { RouteOptions } from 'fastify'
 import type { Limiter } from '../core/limiter.js'
 import type { LimiterView } from '../core/limiter-account.js'
-import { createLimiter, refuse } from './options.js'
+import { refuse } from './option-checks.js'
+import { createLimiter } from './options.js'
+import { nameOf } from './route-name.js'
 import type { Sharing } from './sharing.js'
 import type { RouteConcurrencyOptions } from './types.js'
+
+/** Those of the plugin's own limiters: in metrics and alerts one of them means this one. */
+const RESERVED = new Set(['app', 'key', 'event-loop'])
 
 export class RouteLimiters {
   readonly #all: LimiterView[]
@@ -22,12 +27,12 @@ export class RouteLimiters {
   /** Of the route alone, of its group, or none. @throws SLUICE_OPTIONS */
   of(
     name: string,
-    { method, url, config, constraints }: RouteOptions,
+    { method, url, config, constraints = {} }: RouteOptions,
     given: RouteConcurrencyOptions,
   ): Limiter | undefined {
     const concurrency = config?.concurrency
     // Fastify adds HEAD to `/p` and `/p/` alike where a GET `/` in a prefix answers both.
-    const at = JSON.stringify([url.replace(/(?<=.)\/$/, ''), constraints])
+    const at = nameOf({ method: 'GET', url: url.replace(/(?<=.)\/$/, ''), constraints })
     const get = this.#gets.get(at)
     if (method === 'HEAD' && get !== undefined && get.given === concurrency) return get.own
     const own = given.group === undefined ? this.#add(name, name, given) : this.#group(name, given)
@@ -43,7 +48,7 @@ export class RouteLimiters {
       if (given.limit === undefined) {
         refuse(`${where}.group`, group, 'a group that an earlier route made, or a limit beside it')
       }
-      if (this.#all.some((limiter) => limiter.name === group)) {
+      if (RESERVED.has(group) || this.#has(group)) {
         refuse(`${where}.group`, group, 'a name that no limiter has')
       }
       const limiter = this.#add(name, group, given) as Limiter
@@ -66,9 +71,24 @@ export class RouteLimiters {
   ): Limiter | undefined {
     if (limit === undefined) return undefined
     const where = `${route}: config.concurrency.`
-    const limiter = createLimiter(where, { name, limit, queue })
+    if (this.#groups.has(name)) {
+      refuse(`${where}limit`, limit, `a limiter of that name, which no group may have: '${name}'`)
+    }
+    const limiter = createLimiter(where, { name: this.#free(name), limit, queue })
     this.#sharing.watch(limiter, queue, where)
     this.#all.push(limiter)
     return limiter
+  }
+
+  /** Constraints that are functions, or of classes, may be told apart by nothing but their order. */
+  #free(name: string): string {
+    for (let count = 2, free = name; ; count++) {
+      if (!this.#has(free)) return free
+      free = `${name} #${count}`
+    }
+  }
+
+  #has(name: string): boolean {
+    return this.#all.some((limiter) => limiter.name === name)
   }
 }

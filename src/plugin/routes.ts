@@ -1,84 +1,34 @@
-/** What the plugin knows of each route: its counts, its limiters, and what its options say. */
+/** The routes of a scope, and what the plugin adds to each. */
 import type {
   FastifyRequest,
   preHandlerHookHandler,
   preValidationHookHandler,
   RouteOptions,
 } from 'fastify'
+import { OptionsError } from '../core/errors.js'
 import type { Limiter } from '../core/limiter.js'
-import type { RouteTraffic, Traffic } from '../metrics/traffic.js'
-import type { Admitting } from './admission.js'
 import type { Concurrency } from './concurrency.js'
 import { watchHandler } from './handler.js'
-import { readRouteConcurrency, refuse, type Settings } from './options.js'
-import type { EndRules } from './request-state.js'
-import { contextKeyOf, contextOf } from './route-context.js'
+import { checkNotFoundOptions, refuseBesideConfig } from './misplaced.js'
+import { refuse } from './option-checks.js'
+import { copyOf, readRouteConcurrency, type Settings } from './options.js'
+import { Route } from './route.js'
+import { contextKeyOf, contextOf, type RouteContext } from './route-context.js'
 import { RouteLimiters } from './route-limiters.js'
-import type { PriorityFunction, ReleaseOn, RouteConcurrencyOptions } from './types.js'
+import { nameOf } from './route-name.js'
+import type { RouteConcurrencyOptions } from './types.js'
 
 /** In the route's config, which Fastify keeps as one object from start to end. */
-const kRoute = Symbol('sluice.route')
+export const kRoute: unique symbol = Symbol('sluice.route')
 /** What works on a request, of a route or of none. */
 export type WorkOptions = Pick<RouteOptions, 'handler' | 'preHandler' | 'preValidation'> &
   Partial<Pick<RouteOptions, 'method'>>
 type Hook = preHandlerHookHandler & preValidationHookHandler
-type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
+export type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
 /** The label of requests that no route matched. */
 export const UNMATCHED = '(unmatched)'
-/**
- * Those of RFC 9110, PATCH and QUERY. Any other of the 34 that Node parses is labelled `_OTHER`, as
- * in OpenTelemetry's conventions: a client must not be able to make series.
- */
-const METHODS = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE'.split(' '))
-const OTHER_METHOD = '_OTHER'
 const BODILESS = new Set(['GET', 'HEAD', 'TRACE'])
-
-interface RouteSettings extends Omit<EndRules, 'isWatched'> {
-  /** The event loop's first, then narrowest first, the app's last. */
-  readonly limiters: readonly Admitting[]
-  /** Outside every limit, and never refused. */
-  readonly exempt: boolean
-  readonly priority: PriorityFunction | undefined
-  /** Milliseconds. */
-  readonly timeout: number | undefined
-}
-
-export class Route implements RouteSettings, EndRules {
-  readonly limiters: readonly Admitting[]
-  readonly exempt: boolean
-  readonly learns: boolean
-  readonly releaseOn: ReleaseOn
-  readonly abandonAfter: number
-  isWatched = false
-  readonly priority: PriorityFunction | undefined
-  readonly timeout: number | undefined
-  readonly #all: Traffic
-  readonly #pattern: string
-  readonly #traffic: Record<string, RouteTraffic> = {}
-
-  constructor(all: Traffic, pattern: string, settings: RouteSettings) {
-    this.#all = all
-    this.#pattern = pattern
-    this.limiters = settings.limiters
-    this.exempt = settings.exempt
-    this.learns = settings.learns
-    this.releaseOn = settings.releaseOn
-    this.abandonAfter = settings.abandonAfter
-    this.priority = settings.priority
-    this.timeout = settings.timeout
-  }
-
-  traffic(method: string): RouteTraffic {
-    let traffic = this.#traffic[method]
-    if (traffic === undefined) {
-      const label = METHODS.has(method) ? method : OTHER_METHOD
-      traffic = this.#all.route(label, this.#pattern)
-      this.#traffic[method] = traffic
-    }
-    return traffic
-  }
-}
 
 export class Routes {
   readonly #concurrency: Concurrency
@@ -86,8 +36,6 @@ export class Routes {
   /** For requests that match no route: under the app's limits, as every request. */
   readonly #unmatched: Route
   readonly #limiters: RouteLimiters
-  /** Routes that were declared before the plugin, by their pattern. */
-  readonly #early = new Map<string, Route>()
   #contextKey: symbol | undefined
   #behindBody: Hook | undefined
   #admitLast: Hook | undefined
@@ -96,28 +44,69 @@ export class Routes {
     this.#concurrency = concurrency
     this.#settings = settings
     this.#limiters = new RouteLimiters(concurrency.limiters, settings.sharing)
-    this.#unmatched = this.#create(UNMATCHED, undefined, {})
+    settings.sharing.declaring = this.prepare
+    this.#unmatched = this.#create(UNMATCHED, undefined, {}, undefined)
   }
 
-  /** @throws SLUICE_OPTIONS for a route that asks for a limit but came before the plugin. */
   of(request: FastifyRequest): Route {
     this.#contextKey ??= contextKeyOf(request)
-    const known = contextOf(request, this.#contextKey)?.config as RouteConfig | undefined
-    return known?.[kRoute] ?? this.#search(request)
+    const context = contextOf(request, this.#contextKey)
+    const known = context?.config as RouteConfig | undefined
+    return known?.[kRoute] ?? this.#search(request, context)
   }
 
   /** Where `of` did not find it: no route matched, or it came before the plugin. */
-  #search(request: FastifyRequest): Route {
-    const { config, url } = request.routeOptions
-    const route = (config as RouteConfig)[kRoute]
-    if (route !== undefined) return route
-    return url === undefined ? this.#unmatched : this.#earlyRoute(url, config)
+  #search({ routeOptions }: FastifyRequest, context: RouteContext | undefined): Route {
+    const { method, url, config } = routeOptions
+    const known = config as RouteConfig
+    if (url === undefined) return known[kRoute] ?? this.#unmatched
+    known[kRoute] ??= this.#adopt({ method, url, config }, context)
+    return known[kRoute]
   }
 
-  /** The `onRoute` hook. @throws SLUICE_OPTIONS */
-  prepare(options: RouteOptions): void {
+  /**
+   * At the first request of a route that came before the plugin. One that asks for a limit is of an app
+   * that came before the library, too: any other would not have started.
+   */
+  #adopt(
+    declared: Pick<RouteOptions, 'method' | 'url' | 'config'>,
+    context: RouteContext | undefined,
+  ): Route {
+    const options: RouteOptions = {
+      ...declared,
+      handler: context?.handler ?? (() => {}),
+      preHandler: context?.preHandler ?? [],
+      preValidation: context?.preValidation ?? [],
+    }
+    try {
+      this.#prepare(options)
+    } catch (error) {
+      process.emitWarning(error as Error)
+      options.config = {}
+      this.#prepare(options)
+    }
+    const { config, handler, preHandler, preValidation } = options
+    const route = (config as Required<RouteConfig>)[kRoute]
+    if (context === undefined) route.isWatched = false
+    else Object.assign(context, { handler, preHandler, preValidation })
+    return route
+  }
+
+  /** The `onRoute` hook. @throws SLUICE_OPTIONS, which points at the line that declares the route. */
+  readonly prepare = (options: RouteOptions): void => {
+    try {
+      this.#prepare(options)
+    } catch (error) {
+      // V8 keeps ten frames: with ours above them, that line would not be among them.
+      if (error instanceof OptionsError) Error.captureStackTrace(error, this.prepare)
+      throw error
+    }
+  }
+
+  #prepare(options: RouteOptions): void {
     const { url, config } = options
     const name = nameOf(options)
+    refuseBesideConfig(name, options)
     const given =
       config?.concurrency === undefined ? {} : readRouteConcurrency(name, config.concurrency)
     const isExempt = this.#isExempt(url)
@@ -126,17 +115,22 @@ export class Routes {
       refuse(`${name}: config.concurrency`, config.concurrency, takes)
     }
     if (given === false || isExempt) {
-      options.config = { ...config, [kRoute]: this.#createExempt(url) } as RouteConfig
+      options.config = {
+        ...config,
+        [kRoute]: this.#createExempt(url, config?.concurrency),
+      } as RouteConfig
       return
     }
-    const route = this.#create(url, this.#limiters.of(name, options, given), given)
+    const own = this.#limiters.of(name, options, given)
+    const route = this.#create(url, own, given, config?.concurrency)
     options.config = { ...config, [kRoute]: route } as RouteConfig
     const limited = route.limiters.length > 0 || this.#settings.keyed !== undefined
     if (limited || route.timeout !== undefined) this.#watch(route, options)
   }
 
-  /** A not-found handler that is set behind the plugin. */
+  /** A not-found handler that is set behind the plugin. @throws SLUICE_OPTIONS */
   prepareNotFound(options: WorkOptions): void {
+    checkNotFoundOptions(options)
     this.#watch(this.#unmatched, options)
   }
 
@@ -160,7 +154,7 @@ export class Routes {
     }
   }
 
-  #createExempt(pattern: string): Route {
+  #createExempt(pattern: string, asked: unknown): Route {
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [],
       exempt: true,
@@ -169,10 +163,16 @@ export class Routes {
       abandonAfter: Number.POSITIVE_INFINITY,
       priority: undefined,
       timeout: undefined,
+      asked,
     })
   }
 
-  #create(pattern: string, own: Limiter | undefined, given: RouteConcurrencyOptions): Route {
+  #create(
+    pattern: string,
+    own: Limiter | undefined,
+    given: RouteConcurrencyOptions,
+    asked: unknown,
+  ): Route {
     const { app, keyed, priority, sharing } = this.#settings
     const milliseconds = given.timeout ?? this.#settings.timeout
     const timeout = milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds
@@ -185,27 +185,17 @@ export class Routes {
       abandonAfter: given.abandonAfter ?? this.#settings.abandonAfter,
       priority: given.priority ?? priority,
       timeout,
+      asked: copyOf(asked),
     })
   }
 
+  /** `/ready` is `/ready/`, too: a HEAD of a GET `/` in a prefix has both. */
   #isExempt(url: string): boolean {
     return this.#settings.exempt.some((pattern) =>
-      pattern.endsWith('*') ? url.startsWith(pattern.slice(0, -1)) : url === pattern,
+      pattern.endsWith('*')
+        ? url.startsWith(pattern.slice(0, -1))
+        : withoutSlash(url) === withoutSlash(pattern),
     )
-  }
-
-  #earlyRoute(pattern: string, config: RouteConfig): Route {
-    if (config.concurrency !== undefined) {
-      refuse(`${pattern}: config.concurrency`, config.concurrency, 'effect only behind the plugin')
-    }
-    let route = this.#early.get(pattern)
-    if (route === undefined) {
-      route = this.#isExempt(pattern)
-        ? this.#createExempt(pattern)
-        : this.#create(pattern, undefined, {})
-      this.#early.set(pattern, route)
-    }
-    return route
   }
 }
 
@@ -214,8 +204,6 @@ function mayHaveBody({ method = 'POST' }: WorkOptions): boolean {
   return [method].flat().some((each) => !BODILESS.has(each.toUpperCase()))
 }
 
-/** Routes of one URL that differ by constraints have limiters, and so metrics, of their own. */
-function nameOf({ method, url, constraints = {} }: RouteOptions): string {
-  const differences = Object.entries(constraints).map(([name, value]) => ` ${name}=${value}`)
-  return `${[method].flat().join(',')} ${url}${differences.join('')}`
+function withoutSlash(url: string): string {
+  return url.replace(/(?<=.)\/$/, '')
 }

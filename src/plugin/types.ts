@@ -12,16 +12,12 @@ export type ReleaseOn = 'settled' | 'close'
 
 /** Options of `app.register(sluice, options)`. */
 export interface SluiceOptions {
-  /**
-   * The most requests in flight in the whole scope that registers the plugin: an integer >= 1, or an
-   * algorithm by its name or as an object. With `key` as a function it is each caller's limit, a
-   * number, and there is none for all.
-   */
+  /** The most in flight in the scope that registers it: an integer >= 1, or an algorithm. */
   limit?: LimitOption | undefined
   /** The queue before `limit`. */
   queue?: QueueOptions | undefined
-  /** Tells callers apart, so that each is bounded for itself. */
-  key?: KeyFunction | KeyOptions | undefined
+  /** Tells callers apart, so that each is bounded for itself, beside `limit` for all. */
+  key?: KeyOptions | undefined
   /** Any number but NaN; higher is served first, first come first served within one. */
   priority?: PriorityFunction | undefined
   /**
@@ -113,10 +109,16 @@ export type RejectFunction = (
 ) => string | Buffer | object | Promise<string | Buffer | object>
 
 /**
- * `config.concurrency` of a route: a limit, options, or false: outside every limit. Without `object`
- * the compiler would let any primitive pass for options that are all optional.
+ * `config.concurrency` of a route: a limit, options, or false: outside every limit. Of the options one
+ * is there: Fastify infers a route's config, and would take a typo for a property of its user's own.
  */
-export type RouteConcurrency = number | AlgorithmName | (RouteConcurrencyOptions & object) | false
+export type RouteConcurrency =
+  | number
+  | AlgorithmName
+  | WithOneOf<RouteConcurrencyOptions, Exclude<keyof RouteConcurrencyOptions, 'queue'>>
+  | false
+
+type WithOneOf<O, Name extends keyof O> = { [One in Name]: O & Required<Pick<O, One>> }[Name]
 
 export interface RouteConcurrencyOptions {
   /** The most requests of the route, or of its group, in flight. */

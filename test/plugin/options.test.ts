@@ -2,7 +2,12 @@
 import { runInNewContext } from 'node:vm'
 import { type FastifyInstance, fastify } from 'fastify'
 import { describe, expect, test } from 'vitest'
-import sluice, { AimdLimit, FixedLimit, type SluiceOptions } from '../../src/index.js'
+import sluice, {
+  AimdLimit,
+  FixedLimit,
+  type RouteConcurrency,
+  type SluiceOptions,
+} from '../../src/index.js'
 
 /** What it fails with, if it does. */
 async function registering(
@@ -73,10 +78,12 @@ describe('app.register(sluice, options)', () => {
     [{ exempt: '/x' }, 'Option exempt: got "/x", takes an array of route patterns'],
     [{ exempt: [/x/] }, "Option exempt: got RegExp, takes route patterns, which begin with '/'"],
     [{ exempt: ['health'] }, `Option exempt: got "health", takes route patterns, which begin`],
-    [{ key: 'ip' }, 'Option key: got "ip", takes a function of the request, or {'],
-    [{ key: nobody }, 'Option limit: got undefined, takes an integer >= 1, for each key'],
-    [{ key: nobody, limit: new FixedLimit(2) }, 'Option limit: got FixedLimit, takes an integer'],
-    [{ key: nobody, limit: 'vegas' }, 'Option limit: got "vegas", takes an integer >= 1, for each'],
+    [{ key: 'ip' }, 'Option key: got "ip", takes { by, limit, queue, maxKeys }, where by is a'],
+    [{ key: nobody }, 'Option key: got function nobody, takes { by, limit, queue, maxKeys }'],
+    [{ limit: 9, key: nobody }, 'Option key: got function nobody, takes { by, limit, queue,'],
+    [{ key: { by: nobody } }, 'Option key.limit: got undefined, takes an integer >= 1, for each'],
+    [{ key: { by: nobody, limit: 'vegas' } }, 'Option key.limit: got "vegas", takes an integer'],
+    [{ key: { by: nobody, limit: new FixedLimit(2) } }, 'Option key.limit: got FixedLimit, takes'],
     [{ key: { limit: 1 } }, 'Option key.by: got undefined, takes a function of the request'],
     [{ key: { by: nobody, limit: 0 } }, 'Option key.limit: got 0, takes an integer in 1..'],
     [{ key: { by: nobody, limit: 1, maxKeys: 0 } }, 'Option key.maxKeys: got 0, takes an integer'],
@@ -87,6 +94,22 @@ describe('app.register(sluice, options)', () => {
       message: expect.stringContaining(message),
     })
   })
+
+  test.each([
+    ['prefix', '/api'],
+    ['logLevel', 'error'],
+    ['logSerializers', { req: () => '' }],
+  ])(
+    '%s, which has an effect only on a plugin that is a scope, is refused',
+    async (name, value) => {
+      expect(await registering({ limit: 1, [name]: value })).toMatchObject({
+        code: 'SLUICE_OPTIONS',
+        message: expect.stringMatching(
+          `^Option ${name}: got .*, takes effect only on a plugin of your`,
+        ),
+      })
+    },
+  )
 
   class Options {
     size = 1
@@ -107,8 +130,8 @@ describe('app.register(sluice, options)', () => {
     [{ limit: 1, queue: { shares: [0.5] } }, 'Option queue.shares: got an array of 1, takes a'],
     [{ pressure: new Map() }, 'Option pressure: got Map, takes true, false, or an object of'],
     [{ pressure: new Date() }, 'Option pressure: got Date, takes true, false, or an object of'],
-    [{ key: new Map() }, 'Option key: got Map, takes a function of the request, or { by, limit,'],
-    [{ key: new Options() }, 'Option key: got Options, takes a function of the request, or {'],
+    [{ key: new Map() }, 'Option key: got Map, takes { by, limit, queue, maxKeys }, where'],
+    [{ key: new Options() }, 'Option key: got Options, takes { by, limit, queue, maxKeys },'],
     [
       { key: { by: nobody, limit: 1, queue: new Map() } },
       'Option key.queue: got Map, takes a plain object',
@@ -241,13 +264,12 @@ describe('queue.shares without any priority are refused: all work would be of on
   const shares = { 0: 0.2 }
   const priority = (): number => 1
 
-  const route = (concurrency: object) => (app: FastifyInstance) => {
+  const route = (concurrency: RouteConcurrency) => (app: FastifyInstance) => {
     app.get('/a', { config: { concurrency } }, async () => '')
   }
 
   test.each<[SluiceOptions, string, ((app: FastifyInstance) => void)?]>([
     [{ limit: 1, queue: { shares } }, 'queue.shares'],
-    [{ key: nobody, limit: 1, queue: { shares } }, 'queue.shares'],
     [{ key: { by: nobody, limit: 1, queue: { shares } } }, 'key.queue.shares'],
     [{}, 'GET /a: config.concurrency.queue.shares', route({ limit: 1, queue: { shares } })],
     [

@@ -243,13 +243,11 @@ describe('one route, one limiter', () => {
     ])
   })
 
-  test('a route before the plugin is counted by its pattern, and one that asks for a limit fails', async () => {
+  test('a route before the plugin is counted by its pattern', async () => {
     app = fastify()
     app.get('/early', async () => '')
-    app.get('/limited', { config: { concurrency: 1 } }, async () => '')
     await app.register(sluice)
     expect((await app.inject('/early')).statusCode).toBe(200)
-    expect((await app.inject('/limited')).json()).toMatchObject({ code: 'SLUICE_OPTIONS' })
     expect(app.concurrency.snapshot().routes.map(({ route }) => route)).toEqual(['/early'])
   })
 })

@@ -256,10 +256,12 @@ describe('options of when', () => {
     const bodies: unknown[] = []
     await app.register(sluice, {
       hook: 'preHandler',
-      limit: 1,
-      key: (request) => {
-        bodies.push(request.body)
-        return (request as unknown as { user: string }).user
+      key: {
+        by: (request) => {
+          bodies.push(request.body)
+          return (request as unknown as { user: string }).user
+        },
+        limit: 1,
       },
     })
     app.post('/', async () => 'done')

@@ -34,7 +34,7 @@ test.each(['where it is', 'elsewhere'])(
     const { default: sluice } = await import('../../src/index.js')
     const app = fastify()
     app.get('/early', () => 'early')
-    await app.register(sluice)
+    await app.register(sluice, { limit: 1, hook: 'preHandler' })
     app.get('/item/:id', { config: { concurrency: 1 } }, () => 'item')
     for (const url of ['/early', '/item/1', '/item/2', '/nowhere']) await app.inject(url)
 
@@ -44,7 +44,10 @@ test.each(['where it is', 'elsewhere'])(
       ['/item/:id', 2],
       ['(unmatched)', 1],
     ])
-    expect(limiters).toMatchObject([{ name: 'GET /item/:id', admitted: 2 }])
+    expect(limiters).toMatchObject([
+      { name: 'app', admitted: 4, inFlight: 0 },
+      { name: 'GET /item/:id', admitted: 2, inFlight: 0 },
+    ])
     await app.close()
   },
 )

@@ -102,7 +102,7 @@ describe('keys', () => {
     String(request.headers.user)
 
   test('each caller is bounded apart', async () => {
-    await build({ limit: 1, key }, { '/:n': undefined })
+    await build({ key: { by: key, limit: 1 } }, { '/:n': undefined })
     const calls: [string, string][] = [
       ['/1', 'ann'],
       ['/2', 'ann'],
@@ -184,8 +184,28 @@ describe('keys', () => {
     expect((await call('/busy', 'bob')).statusCode).toBe(200)
   })
 
+  test('without any other limit, what a drain or a deadline refuses is in the counts of keys', async () => {
+    app = fastify()
+    await app.register(sluice, { key: { by: key, limit: 5 } })
+    const gate = deferred()
+    const hook = (): Promise<void> => gate.promise
+    gates.set('/slow', gate)
+    app.get('/slow', { config: { concurrency: { timeout: 20 } }, preHandler: hook }, async () => '')
+    app.get('/held', { preHandler: hook }, async () => 'held')
+    await app.ready()
+    expect((await app.inject('/slow')).json().code).toBe('SLUICE_DEADLINE')
+    const held = app.inject('/held').then()
+    await turns(8)
+    const drained = app.concurrency.drain({ timeout: 5000 })
+    expect((await app.inject('/held')).json().code).toBe('SLUICE_CLOSED')
+    expect(limiter('key').snapshot().rejected).toMatchObject({ deadline: 1, closed: 1 })
+    gate.resolve()
+    expect((await held).body).toBe('held')
+    expect(await drained).toBe(true)
+  })
+
   test('a key that is no string is an error of the server, not a caller', async () => {
-    await build({ limit: 1, key: (() => 7) as never }, { '/a': undefined })
+    await build({ key: { by: (() => 7) as never, limit: 1 } }, { '/a': undefined })
     const response = await ask('/a')
     expect([response.statusCode, response.json().message]).toEqual([
       500,
@@ -255,6 +275,51 @@ describe('exempt', () => {
     await start('/held', '/health/live', '/metrics', '/concurrency/stream', '/dashboard', '/free')
     expect(order.length).toBe(6)
     expect(limiter('app').inFlight).toBe(1)
+  })
+
+  const usual = ['/health', '/healthz', '/livez', '/readyz', '/ready', '/live', '/status']
+
+  test.each([...usual, ...usual.map((url) => `${url}/`), '/health/db', '/health/'])(
+    'a full app answers %s, by which an orchestrator asks whether to restart it',
+    async (url) => {
+      await build({ limit: 1, queue: { size: 0 } }, { '/held': undefined, [url]: undefined })
+      await start('/held', url)
+      expect(order).toEqual(['/held', url])
+    },
+  )
+
+  test('a probe that is the root of a prefix is exempt with its HEAD, with and without a slash', async () => {
+    app = fastify()
+    await app.register(sluice, { limit: 1, queue: { size: 0 } })
+    await app.register(async (probe) => void probe.get('/', async () => 'ready'), {
+      prefix: '/ready',
+    })
+    app.get('/held', async () => {
+      const gate = deferred()
+      gates.set('/held', gate)
+      await gate.promise
+    })
+    await app.ready()
+    await start('/held')
+    for (const method of ['GET', 'HEAD'] as const) {
+      for (const url of ['/ready', '/ready/']) {
+        expect([method, url, (await app.inject({ method, url })).statusCode]).toEqual([
+          method,
+          url,
+          200,
+        ])
+      }
+    }
+  })
+
+  test('what only looks like a probe is none', async () => {
+    const others = ['/healthy', '/api/health', '/ready/x', '/status2', '/livez/x']
+    await build(
+      { limit: 1, queue: { size: 0 } },
+      Object.fromEntries(['/held', ...others].map((url) => [url, undefined])),
+    )
+    await start('/held', ...others)
+    expect(order).toEqual(['/held'])
   })
 
   test("a list of one's own replaces the default", async () => {

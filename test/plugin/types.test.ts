@@ -3,10 +3,13 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { expectTypeOf, test } from 'vitest'
 import sluice, {
   type AppConcurrency,
+  FixedLimit,
   type LimitAlgorithm,
   Limiter,
   type LimiterSnapshot,
+  type LimiterView,
   Permit,
+  type RouteConcurrency,
   Semaphore,
   type SluiceOptions,
   type Snapshot,
@@ -33,6 +36,38 @@ test('instances, requests and routes know the plugin by declaration merging', as
   await app.close()
 })
 
+const nobody = (): string => ''
+
+test('a limit that is fixed may be set; whether it is, has to be asked', () => {
+  const set = (limiter: LimiterView): void => {
+    if (limiter.isFixed) limiter.setLimit(3)
+    // @ts-expect-error an algorithm may find it
+    limiter.setLimit(3)
+    limiter.setLimit?.(3)
+  }
+  expectTypeOf(set).parameter(0).toEqualTypeOf<AppConcurrency['limiters'][number]>()
+})
+
+test('every way to say it compiles, with what Fastify infers beside it', async () => {
+  const app = fastify()
+  await app.register(sluice, { key: { by: ({ ip }) => ip, limit: 2 } })
+  const named: RouteConcurrency = { group: 'named', limit: 2 }
+  app.get('/a', { config: { concurrency: named } }, async () => '')
+  app.get(
+    '/b',
+    { config: { concurrency: { limit: new FixedLimit(1), queue: { size: 1 } }, mine: 1 } },
+    async ({ routeOptions }) => ''.repeat(routeOptions.config.mine),
+  )
+  app.get<{ Params: { id: string } }>(
+    '/b/:id',
+    { config: { concurrency: { limit: 1, group: 'b' } } },
+    async ({ params }) => params.id,
+  )
+  app.get('/c', { config: { concurrency: { timeout: 5, releaseOn: 'close' } } }, async () => '')
+  app.get('/d', { config: { concurrency: { priority: ({ ip }) => ip.length } } }, async () => '')
+  await app.close()
+})
+
 test('what is wrong does not compile', () => {
   const wrong = async (app: FastifyInstance): Promise<void> => {
     // @ts-expect-error a limit is a number or an algorithm
@@ -45,6 +80,19 @@ test('what is wrong does not compile', () => {
     await app.register(sluice, { limit: 1, queue: { order: 'random' } })
     // @ts-expect-error only false opts out
     app.get('/', { config: { concurrency: true } }, async () => '')
+    const name = 'typo'
+    // @ts-expect-error a typo, which Fastify's inference would take for a config of the user's own
+    app.get('/', { config: { concurrency: { limt: 2 } } }, async () => name)
+    // @ts-expect-error beside a queue as well, which needs its limit
+    app.get('/', { config: { concurrency: { limt: 2, queue: { size: 1 } } } }, async () => name)
+    // @ts-expect-error a queue alone is none before anything
+    app.get('/', { config: { concurrency: { queue: { size: 1 } } } }, async () => name)
+    // @ts-expect-error in a full declaration, too
+    app.route({ method: 'GET', url: '/', config: { concurrency: { grup: 'db' } }, handler: nobody })
+    // @ts-expect-error its place is in config
+    app.get('/', { concurrency: 2 }, async () => name)
+    // @ts-expect-error one spelling: key: { by, limit }
+    await app.register(sluice, { limit: 2, key: nobody })
     // @ts-expect-error permits come from a semaphore
     new Permit()
   }

@@ -15,19 +15,55 @@
  */
 import { isPlainObject, show, within, wrongType } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
-import { type BoundOptions, type Bounds, readBounds } from './bounds.js'
+import { type Bounds, readBounds } from './bounds.js'
 import { FixedLimit } from './fixed.js'
-import { type MaxRtt, maxRttOf } from './given.js'
-import { Gradient2Limit, type Gradient2Options } from './gradient2.js'
+import { type MaxRtt, maxRttOf, type OfLimit } from './given.js'
+import { Gradient2Limit } from './gradient2.js'
 import { type LimitAlgorithm, readLimit } from './limit.js'
 import { ProbedLimit } from './probed.js'
 import { VegasLimit, type VegasOptions } from './vegas.js'
 import { WindowedLimit } from './windowed.js'
 
+/** Where two declare an option, an editor shows the first one's: what applies by name comes first. */
+interface NamedBounds {
+  /** An integer in [min, max]; default 20, or what of `min` and `max` is nearest to it. */
+  initial?: number | undefined
+  /** An integer >= 1; default 1. */
+  min?: number | undefined
+  /** An integer >= min; default 1000, or `initial` or `min` where that is more. */
+  max?: number | undefined
+}
+
+interface NamedAimdOptions extends NamedBounds, AimdOptions {}
+
+interface ProbedOptions extends NamedBounds {
+  /**
+   * The most that may count as normal: milliseconds > 0, or a function that gives them; default
+   * Infinity. Whatever it is, what probes measure at rest bounds it, too.
+   */
+  maxRtt?: MaxRtt | undefined
+}
+
+interface NamedVegasOptions extends ProbedOptions, VegasOptions {}
+
+interface NamedGradient2Options extends ProbedOptions {
+  /** How much of each change is made, in (0, 1]; default 0.5. */
+  smoothing?: number | undefined
+  /**
+   * The burst that is allowed for: a number >= 0, or a function of the limit; default
+   * `0.3 * Math.sqrt(limit)`.
+   */
+  queueSize?: OfLimit | undefined
+  /** The windows that the long average spans: an integer >= 1; default 100. */
+  longWindow?: number | undefined
+  /** How much slower than the average a sample may be: >= 1; default 1.15. */
+  tolerance?: number | undefined
+}
+
 interface OptionsByName {
-  aimd: AimdOptions
-  vegas: VegasOptions
-  gradient2: Gradient2Options
+  aimd: NamedAimdOptions
+  vegas: NamedVegasOptions
+  gradient2: NamedGradient2Options
 }
 
 export type AlgorithmName = keyof OptionsByName
@@ -95,7 +131,7 @@ function windowed(limit: LimitAlgorithm): LimitAlgorithm {
 }
 
 function probed(
-  options: BoundOptions & { maxRtt?: MaxRtt | undefined },
+  options: ProbedOptions,
   limit: (common: Bounds & { maxRtt: MaxRtt }) => LimitAlgorithm,
 ): LimitAlgorithm {
   const bounds = readBounds(options, BOUNDS)
