@@ -13,7 +13,7 @@ import type { Outcome, Token } from '../core/token.js'
 import type { RouteTraffic } from '../metrics/traffic.js'
 import type { ActiveRequests } from './active-requests.js'
 import type { Admitting } from './admission.js'
-import { Aftermath, owesWork } from './aftermath.js'
+import { Aftermath, owesWork, watchReader } from './aftermath.js'
 import { isPipelined, turnOf, unwatch, watch } from './pipelining.js'
 import { type EndRules, RequestState } from './request-state.js'
 import { spanOf } from './request-view.js'
@@ -39,7 +39,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     list.add(this)
     list.traffic.begin(route)
     watchEnd(this, raw)
-    this.#pipelined = isPipelined(reply.raw)
+    this.#pipelined = isPipelined(reply.raw, raw)
     if (this.#pipelined) watch(raw.socket, this)
   }
 
@@ -92,6 +92,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
       return false
     }
     this.handled = true
+    this.passedOn = false
     this.running++
     return true
   }
@@ -109,12 +110,19 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   }
 
   /** By whomever; while it queues, by somebody else: its place is free. */
-  answerBegins(streams: boolean): void {
-    this.streams = streams
+  answerBegins(stream?: object): void {
+    this.stream = stream
+    if (stream !== undefined && this.#aftermath !== undefined) watchReader(this, stream)
     if (this.sending) return
     this.sending = true
     if (this.rules.learns) this.#answeredAt = performance.now()
     this.waiter?.cancel('aborted', undefined)
+  }
+
+  /** One that was to be an error's is to be the not-found handler's. */
+  answerPassedOn(): void {
+    this.sending = false
+    this.passedOn = true
   }
 
   hijack(): void {
@@ -130,7 +138,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     this.workOver()
   }
 
-  close(): void {
+  close(finished = false): void {
     if (this.closed) return
     this.closed = true
     this.#list.remove(this)
@@ -145,11 +153,13 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     if (upgraded) {
       this.outcome = 'answered'
       traffic.endUpgraded(this.route)
-    } else if (isWhole(this.response, raw) && !this.isCut) {
-      this.outcome = this.isShed() ? 'rejected' : 'answered'
+    } else if ((finished || isWhole(this.response, raw)) && !this.isCut) {
+      this.outcome = this.isShed ? 'rejected' : 'answered'
       if (this.outcome === 'rejected') traffic.rejected++
       traffic.endAnswered(this.route, this.response.statusCode, duration)
-      if (this.handled) {
+      // It was too late, whatever its answer's status became.
+      if (this.handled && this.refusal !== undefined) this.#lesson = 'dropped'
+      else if (this.handled) {
         const work = this.#answeredAt - this.startedAt - this.waited
         this.#lesson = outcomeOf(this.response.statusCode, work, now - this.#answeredAt)
       }
@@ -207,17 +217,6 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   /** Gives back what it holds before its end: a refusal needs no permit. */
   releaseEarly(): void {
     this.end('ignored')
-  }
-
-  /** Refused before its handler: a deadline that passes later is the handler's. */
-  private isShed(): boolean {
-    return this.refusal !== undefined && !this.handled
-  }
-
-  private comeInside(): void {
-    if (this.outside === undefined) return
-    this.outside.outside--
-    this.outside = undefined
   }
 
   private release(): void {

@@ -9,27 +9,45 @@
  * | error handler, `onSend` hooks | Fastify writes to the response |
  * | a hijacked response | at once: nothing more is known of it |
  *
- * Fastify tells of none of these; the response and its reply get properties of their own for it, and
- * only here, where nobody waits for an answer any more. Work that never ends is given up by a timer.
+ * Fastify tells of none of these; the response gets properties of its own for it, and only here, where
+ * nobody waits for an answer any more (of the last part of the first line, answer.ts tells). Work that never ends is given up by a timer.
  */
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { ReadableStream } from 'node:stream/web'
 import type { ActiveRequest } from './active-request.js'
 
 /** Whether any work is left, or may be, of a request that has just been closed. */
 export function owesWork(request: ActiveRequest): boolean {
   const { rules, outcome, response, sending, isReplaced } = request
   if (rules.releaseOn === 'close') return false
+  // Asked at the end: behind it nothing tells that a stream was being sent.
+  request.passedHooks ||= sending && (response.headersSent || isStreamed(request))
   if (request.running > 0) return true
   // Answered by whoever worked on it, or given away.
   if ((outcome !== 'aborted' && !isReplaced) || request.isHijacked || !request.working) return false
-  if (sending && !isReplaced) return !(response.headersSent || isStreamed(request))
-  if (request.handled) return request.answersLater
-  // A body that will never be complete keeps nobody busy.
-  return rules.isWatched && request.request.raw.complete
+  if (sending && !isReplaced) return !request.passedHooks
+  if (request.handled && !request.passedOn) return request.answersLater
+  // To read a body that will never be complete keeps nobody busy.
+  const { raw } = request.request
+  return rules.isWatched && (raw.complete || request.wasUnread || isUnread(raw))
 }
 
-/** Hooks may have made a stream of it. */
-function isStreamed({ streams, response }: ActiveRequest): boolean {
-  return streams || response.listenerCount('unpipe') > 0
+/** Nobody has begun to read its body. */
+export function isUnread(raw: IncomingMessage): boolean {
+  return raw.readableFlowing === null
+}
+
+/** Its `onSend` hooks have passed, which may have made another stream of it; what is left is to send it. */
+function isStreamed({ stream, response }: ActiveRequest): boolean {
+  if (response.listenerCount('unpipe') > 0) return true
+  if (stream === undefined || stream instanceof Readable) return false
+  return readableOf(stream)?.locked ?? true
+}
+
+function readableOf(stream: object): ReadableStream | undefined {
+  const source = stream instanceof Response ? stream.body : stream
+  return source instanceof ReadableStream ? source : undefined
 }
 
 export class Aftermath {
@@ -40,8 +58,11 @@ export class Aftermath {
     if (abandonAfter !== Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(abandon, abandonAfter, request).unref()
     }
-    if (!request.isReplaced) watchWrites(request)
-    else if (!request.handled) watchHooks(request)
+    if (!request.isReplaced) {
+      watchWrites(request)
+      if (!request.handled && hasUnreadBody(request)) watchHooks(request)
+      if (request.stream !== undefined) watchReader(request, request.stream)
+    }
   }
 
   end(): void {
@@ -68,13 +89,32 @@ function watchWrites(request: ActiveRequest): void {
   response.once('pipe', () => request.workOver())
 }
 
-/** Fastify asks before each of its next steps. */
+/** It never comes to an end: nobody can read from a connection that is closed. */
+function hasUnreadBody({ request: { headers, raw } }: ActiveRequest): boolean {
+  const hasBody =
+    headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+  return hasBody && isUnread(raw)
+}
+
+/** Before a body that nobody can read any more it asks whether there was an answer, and goes no further. */
 function watchHooks(request: ActiveRequest): void {
-  Object.defineProperty(request.reply, 'sent', {
-    configurable: true,
+  const { reply } = request
+  const prototype = Object.getPrototypeOf(reply)
+  Object.defineProperty(reply, 'sent', {
     get: () => {
       request.workOver()
-      return true
+      return Reflect.get(prototype, 'sent', reply)
     },
   })
+}
+
+/** It cancels a web stream that nobody is there for, and writes nothing. */
+export function watchReader(request: ActiveRequest, stream: object): void {
+  const source = readableOf(stream)
+  if (source === undefined) return
+  const { getReader } = source
+  source.getReader = ((...given: Parameters<typeof getReader>) => {
+    request.workOver()
+    return getReader.apply(source, given)
+  }) as typeof getReader
 }

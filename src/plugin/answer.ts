@@ -2,10 +2,12 @@
  * One request, one answer. `reply.sent` is true when an answer has been sent; between its beginning
  * and that lie the `onSend` hooks, which may take long. Fastify lets a second answer begin there, and
  * the process dies when both are written. Here each reply of the scope knows when its answer begins,
- * by whomever, and what comes after an answer that was given in the work's place goes nowhere.
+ * by whomever. An answer in the place of whoever works on the request has a reply of its own, so that
+ * what the work says by the other goes nowhere.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ActiveRequest } from './active-request.js'
+import { isUnread } from './aftermath.js'
 import { mayLinger } from './linger.js'
 
 /** Fastify's own answer in the work's place, after a route's `handlerTimeout`. */
@@ -15,6 +17,22 @@ const HANDLER_TIMEOUT = 'FST_ERR_HANDLER_TIMEOUT'
 const REPRESENTATION = `accept-ranges cache-control content-disposition content-encoding
   content-language content-length content-range content-type etag expires last-modified location
   trailer`.split(/\s+/)
+
+/** What Fastify keeps in a reply behind symbols that it does not export. */
+const TRAILERS = 'fastify.reply.trailers'
+const IS_ERROR = 'fastify.reply.isError'
+
+/** What the work may still say of its answer. */
+const SAYING = [
+  'code',
+  'status',
+  'header',
+  'type',
+  'serializer',
+  'removeHeader',
+  'trailer',
+  'removeTrailer',
+] as const
 
 type Reply = FastifyReply & PromiseLike<unknown>
 
@@ -37,112 +55,123 @@ export function watchAnswers(app: FastifyInstance): void {
   function send(this: Reply, payload?: unknown): FastifyReply {
     const active = activeOf(this.request)
     if (active === null) return baseOf(this).send.call(this, payload)
-    if (active.answeredFor) {
-      active.workOver()
-      return this
-    }
-    if (isHandlerTimeout(payload) && !active.timedOut) {
-      // The answer that has begun is the one.
-      if (active.sending) return this
-      active.timedOut = true
+    if (isLate(active, this)) return this
+    let reply: FastifyReply = this
+    if (isHandlerTimeout(payload) && active.standIn === undefined) {
+      // The answer that has begun is the one, and what it says is no error.
+      if (active.sending) return set(this, IS_ERROR, false)
+      reply = standIn(active, true)
     }
     // Fastify leaves it at that as well.
     if (this.raw.writableEnded) active.workOver()
     mayLinger(this.request.raw, this.raw)
-    active.answerBegins(isStream(payload))
-    baseOf(this).send.call(this, payload)
+    active.answerBegins(streamOf(payload))
+    baseOf(this).send.call(reply, payload)
     return this
   }
 
   function hijack(this: Reply): FastifyReply {
     const active = activeOf(this.request)
-    if (active?.answeredFor) active.workOver()
-    else {
-      baseOf(this).hijack.call(this)
-      active?.hijack()
-    }
+    if (active !== null && isLate(active, this)) return this
+    baseOf(this).hijack.call(this)
+    active?.hijack()
     return this
   }
 
-  function then(this: Reply, ...callbacks: Parameters<Reply['then']>): unknown {
+  function callNotFound(this: Reply): FastifyReply {
     const active = activeOf(this.request)
-    if (active !== null) active.awaited = true
-    return baseOf(this).then.call(this, ...callbacks)
+    if (active !== null && isLate(active, this)) return this
+    active?.answerPassedOn()
+    baseOf(this).callNotFound.call(this)
+    return this
+  }
+
+  function then(this: Reply, ...[answered = () => {}, failed]: Parameters<Reply['then']>): unknown {
+    const active = activeOf(this.request)
+    if (active?.reply === this) active.awaited = true
+    return baseOf(this).then.call(this, answered, failed)
   }
 
   app.decorateReply('send', send as never)
   app.decorateReply('hijack', hijack as never)
+  app.decorateReply('callNotFound', callNotFound as never)
   app.decorateReply('then', then as never)
-  app.addHook('onError', (request, _reply, _error, done) => {
-    // The answer in the work's place failed in a hook: what the error handler says is let through.
-    const active = activeOf(request)
-    if (active !== null) active.answeredFor = false
-    done()
-  })
 }
 
 /**
- * From now on the answer is given in place of whoever works on the request. Between this and
- * `sendAnswer` lies what makes the answer.
+ * A reply for an answer in place of whoever works on the request. A copy: to inherit from the other
+ * would make that one slow.
+ *
+ * @param isBusy somebody does, and goes on with the reply that it has: that is `sent` from now on,
+ * which keeps Fastify from its next step, and what is said by it is lost
  */
-export function answerFor(active: ActiveRequest): void {
-  const { reply, response } = active
-  active.answeredFor = true
-  active.sending = true
-  if (!active.handled) return
-  for (const name of REPRESENTATION) {
-    reply.removeHeader(name)
-    response.removeHeader(name)
+export function standIn(active: ActiveRequest, isBusy: boolean): FastifyReply {
+  const { reply } = active
+  if (isBusy) for (const name of REPRESENTATION) reply.removeHeader(name)
+  const answer: FastifyReply = Object.assign(Object.create(Object.getPrototypeOf(reply)), reply)
+  active.standIn = answer
+  if (isBusy) {
+    forget(answer)
+    silence(active)
   }
+  return answer
 }
 
-export function sendAnswer(active: ActiveRequest, payload: unknown): void {
-  const { reply, handled } = active
-  active.answeredFor = false
-  if (handled) keepAnswer(reply)
-  try {
-    reply.send(payload)
-  } finally {
-    active.answeredFor = true
-  }
+/** What the work had set in the reply, and no header tells of. */
+function forget(answer: FastifyReply): void {
+  answer.serializer(null as never)
+  set(answer, TRAILERS, null)
+}
+
+function set(reply: FastifyReply, name: string, value: unknown): FastifyReply {
+  const symbols = Object.getOwnPropertySymbols(reply)
+  const symbol = symbols.find(({ description }) => description === name)
+  return symbol === undefined ? reply : Object.assign(reply, { [symbol]: value })
+}
+
+function silence(active: ActiveRequest): void {
+  const { reply, response } = active
+  active.wasUnread = isUnread(reply.request.raw)
+  const same = (): FastifyReply => reply
+  for (const name of SAYING) Object.assign(reply, { [name]: same })
+  Object.defineProperty(reply, 'sent', {
+    get: () => {
+      // Hooks are over when Fastify asks.
+      if (!active.handled || active.passedOn) active.workOver()
+      return true
+    },
+  })
+  const { writeHead } = response
+  response.writeHead = ((...given: Parameters<typeof writeHead>) => {
+    if (!response.headersSent) return writeHead.apply(response, given)
+    // It wrote past Fastify, and there can't be two answers.
+    if (!response.writableEnded) response.destroy()
+    response.end = () => response
+    return response
+  }) as typeof writeHead
+}
+
+/** An answer was given in its place: what the work says goes nowhere, and is its end. */
+function isLate(active: ActiveRequest, reply: FastifyReply): boolean {
+  if (active.standIn === undefined || active.standIn === reply) return false
+  active.workOver()
+  return true
 }
 
 function isHandlerTimeout(payload: unknown): boolean {
   return payload instanceof Error && (payload as NodeJS.ErrnoException).code === HANDLER_TIMEOUT
 }
 
-function isStream(payload: unknown): boolean {
-  if (typeof payload !== 'object' || payload === null) return false
+function streamOf(payload: unknown): object | undefined {
+  if (typeof payload !== 'object' || payload === null) return undefined
   const { pipe, getReader } = payload as { pipe?: unknown; getReader?: unknown }
-  return (
+  const streams =
     typeof pipe === 'function' || typeof getReader === 'function' || payload instanceof Response
-  )
+  return streams ? payload : undefined
 }
 
 function shadowedBy(method: unknown, reply: Reply): Reply {
   let found: Reply = Object.getPrototypeOf(reply)
   while (found.send === method) found = Object.getPrototypeOf(found)
   return found
-}
-
-/** The handler goes on, and may still say what its answer would have been. */
-function keepAnswer(reply: FastifyReply): void {
-  const { raw, statusCode } = reply
-  const { header } = reply
-  const same = (): FastifyReply => reply
-  Object.assign(reply, {
-    code: same,
-    status: same,
-    type: same,
-    serializer: same,
-    redirect: same,
-    header: (name: string, value?: unknown) =>
-      name.toLowerCase() === 'content-type' ? reply : header.call(reply, name, value),
-  })
-  const { writeHead } = raw
-  raw.writeHead = ((_status: number, ...rest: []) =>
-    // It wrote past Fastify, and there can't be two answers.
-    raw.headersSent
-      ? raw.destroy()
-      : writeHead.call(raw, statusCode, ...rest)) as typeof raw.writeHead
 }

@@ -43,7 +43,7 @@ export class Gate {
     const counts = route.traffic(request.method)
     // An earlier hook may have let the client go; a request that is never continued is collected.
     if (isGone(raw)) return traffic.countGone(counts)
-    const fate = isPipelined(reply.raw) ? this.#fateOf(raw) : 'welcome'
+    const fate = isPipelined(reply.raw, raw) ? this.#fateOf(raw) : 'welcome'
     if (fate === 'ignored') return traffic.countGone(counts)
     const active = new ActiveRequest(list, counts, route, reply)
     request.concurrency = active
@@ -71,7 +71,8 @@ export class Gate {
   readonly preHandler = (request: FastifyRequest, _reply: FastifyReply, done: Done): void => {
     const active = activeOf(request)
     // An earlier hook called the not-found handler before the plugin, or behind its admission.
-    if (active === null || active.working) return done()
+    // So may the error handler of an answer in the work's place, or of a refusal.
+    if (active === null || active.working || active.isReplaced || active.refusal) return done()
     const route = this.#routes.of(request)
     if (route.exempt) done()
     else this.#enter(route, active, done)
@@ -101,7 +102,7 @@ export class Gate {
   #enter(route: Route, active: ActiveRequest, done: Done): void {
     if (route.limiters.length === 0 && this.#settings.keyed === undefined) return done()
     if (active.closed || active.isReplaced) return
-    if (isPipelined(active.response)) {
+    if (isPipelined(active.response, active.request.raw)) {
       const widest = (route.limiters.at(-1) ?? this.#settings.keyed?.limiters) as Admitting
       this.#concurrency.stalls.hurry()
       active.whenSendable(widest, () => this.#admit(route, active, done))
@@ -186,9 +187,11 @@ export class Gate {
     const { response } = active
     if (active.closed || response.writableEnded) return
     active.abort(new DeadlineError())
+    // Who listens to its signal may have answered.
+    if (response.writableEnded) return
     if (active.waiter !== undefined) active.waiter.cancel('deadline', undefined)
     else if (response.headersSent) active.cut()
-    else if (active.isHijacked || active.sending) return
+    else if (active.isHijacked || active.sending || active.isReplaced) return
     else if (active.handled) this.#refuse(active, 'deadline', this.#concurrency, 504)
     else this.#refuseOutside(route, active, 'deadline')
   }

@@ -15,6 +15,10 @@ export function watchHandler<H extends Handler>(handler: H): H {
   const watched = function (this: unknown, ...given: never[]): unknown {
     const active = activeAmong(given)
     if (active === undefined) return handler.apply(this, given)
+    // The not-found handler, called for an answer in the work's place, is no work of its own.
+    if (active.isReplaced && given.includes(active.standIn as never)) {
+      return handler.apply(this, given)
+    }
     const call = (): unknown => handler.apply(this, given)
     return mayHaveLeft(active) ? runLater(active, call) : run(active, call)
   }
@@ -39,14 +43,21 @@ function run(active: ActiveRequest, call: () => unknown): unknown {
   return promise.then(
     (value) => {
       // What comes after an answer that was given in its place goes nowhere.
-      const dropped = active.answeredFor
-      active.handlerSettled(!dropped && (active.awaited || value !== undefined))
-      return dropped ? undefined : value
+      const dropped = active.isReplaced
+      const later = dropped
+        ? active.awaited && value === undefined
+        : active.awaited || value !== undefined
+      active.handlerSettled(later)
+      if (dropped) return undefined
+      // Fastify would send nothing in place of the answer that is on its way.
+      return value === undefined && isOnItsWay(active) ? active.reply : value
     },
     (error) => {
-      const dropped = active.answeredFor
+      const dropped = active.isReplaced
       active.handlerSettled(!(dropped || active.reply.sent))
-      if (!dropped) throw error
+      if (dropped) return undefined
+      if (isOnItsWay(active)) return throwBehind(active.reply, error)
+      throw error
     },
   )
 }
@@ -81,4 +92,17 @@ function activeAmong(given: readonly unknown[]): ActiveRequest | undefined {
     if (active instanceof ActiveRequest) return active
   }
   return undefined
+}
+
+/** Its `onSend` hooks are at work. */
+function isOnItsWay({ sending, isHijacked, response }: ActiveRequest): boolean {
+  return sending && !(isHijacked || response.writableEnded)
+}
+
+/** Where there was an answer, Fastify logs the error. */
+function throwBehind(reply: FastifyReply, error: unknown): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = (): void => reject(error)
+    reply.then(fail, fail)
+  })
 }

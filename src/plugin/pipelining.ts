@@ -8,8 +8,9 @@
  * the connection ends behind the last of them, and what still comes on it is neither kept nor parsed.
  * It is read all the same, or nobody would see its client leave.
  */
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { isServed } from './response-end.js'
 
 const kWaiting = Symbol('sluice.pipelined')
 const kLast = Symbol('sluice.last')
@@ -26,8 +27,8 @@ interface Closable {
 }
 
 /** Whether another response has to be sent before this one can be. */
-export function isPipelined(response: ServerResponse): boolean {
-  return response.socket === null
+export function isPipelined(response: ServerResponse, raw: IncomingMessage): boolean {
+  return response.socket === null && isServed(raw)
 }
 
 /** What is to become of one more request of a connection, of which so many may wait. */

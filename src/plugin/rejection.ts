@@ -9,7 +9,7 @@ import {
 import { RetryAfter } from '../core/retry-after.js'
 import type { ActiveRequest } from './active-request.js'
 import type { Refusal } from './admission.js'
-import { answerFor, sendAnswer } from './answer.js'
+import { standIn } from './answer.js'
 import { isPromiseLike } from './promise-like.js'
 import type { RejectFunction } from './types.js'
 
@@ -27,6 +27,9 @@ const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
   closed: problem(new ClosedError()),
 }
 
+/** A reply is one, and its `then` waits until it is sent. */
+const THEN = 'then'
+
 /** One for each limiter: its backlog is what the client should let shrink. */
 const backlogs = new WeakMap<object, RetryAfter>()
 
@@ -39,10 +42,13 @@ export class Rejector {
 
   /** @param where the limiter that refused, or whatever else did. */
   send(active: ActiveRequest, reason: Refusal, where: object, status: 503 | 504 = 503): void {
-    const { reply, request } = active
+    const { request } = active
     const { code, detail, bodies } = PROBLEMS[reason]
     const retryAfter = retryAfterOf(where)
-    answerFor(active)
+    // Nothing but the deadline comes while somebody works on the request.
+    const isBusy = reason === 'deadline'
+    const reply = isBusy || this.#shape ? standIn(active, isBusy) : active.reply
+    active.answerBegins()
     reply.code(status)
     reply.header('retry-after', retryAfter)
     if (this.#shape === undefined) {
@@ -50,23 +56,44 @@ export class Rejector {
       // Text leaves in one piece with its head. A serializer keeps Fastify from adding a charset,
       // which JSON has none of.
       reply.serializer(asItIs)
-      sendAnswer(active, bodies[status])
+      reply.send(bodies[status])
       return
     }
     const rejection = { code, status, reason, detail, retryAfter }
-    const answer = (payload: unknown): void => sendAnswer(active, payload)
-    const fail = (cause: unknown): void => {
-      reply.code(500)
-      sendAnswer(active, cause instanceof Error ? cause : new Error('reject failed', { cause }))
+    const { send, then } = reply
+    const answer = (payload: unknown): void => {
+      if (payload === undefined || payload === reply) throw new PayloadError(payload)
+      Object.assign(reply, { send, then })
+      reply.send(payload)
     }
+    const fail = (cause: unknown): void => {
+      Object.assign(reply, { send, then })
+      reply.code(500)
+      reply.send(cause instanceof Error ? cause : new Error('reject failed', { cause }))
+    }
+    // A promise that is given the reply would wait for the answer that waits for it.
+    const refuseReply = (_: unknown, failed: (error: Error) => void): void =>
+      failed(new PayloadError(reply))
+    const refuseSend = (): never => {
+      throw new PayloadError(reply)
+    }
+    Object.assign(reply, { send: refuseSend, [THEN]: refuseReply })
     try {
       const payload: unknown = this.#shape(rejection, request, reply)
-      if (payload === reply) throw new TypeError('reject: got the reply, takes a payload')
-      if (isPromiseLike(payload)) Promise.resolve(payload).then(answer).catch(fail)
-      else answer(payload)
+      if (payload !== reply && isPromiseLike(payload)) {
+        Promise.resolve(payload).then(answer).catch(fail)
+      } else answer(payload)
     } catch (error) {
       fail(error)
     }
+  }
+}
+
+class PayloadError extends TypeError {
+  constructor(got: unknown) {
+    super(
+      `reject: got ${got === undefined ? got : 'the reply'}, takes a payload or a promise of it`,
+    )
   }
 }
 

@@ -37,16 +37,20 @@ export abstract class RequestState {
   hasLent = false
   /** The handler was called. */
   handled = false
+  /** It is on its way to the not-found handler, through the hooks of that. */
+  passedOn = false
   /** An answer has begun: its `onSend` hooks run, or it is sent. */
   sending = false
-  /** It is a stream, which ends with the response. */
-  streams = false
   /** Its response was destroyed before its end, which Node may call finished. */
   isCut = false
-  /** An answer was given in place of whoever works on it. */
-  answeredFor = false
-  /** So did Fastify, after its route's `handlerTimeout`. */
-  timedOut = false
+  /** By the response's end its answer had passed all hooks, and was being sent. */
+  passedHooks = false
+  /** By which its answer is sent, if it is one. */
+  stream: object | undefined
+  /** By which an answer is given in place of whoever works on it, and has the other reply. */
+  standIn: FastifyReply | undefined
+  /** Nobody had begun to read its body by then: Node does, behind an answer. */
+  wasUnread = false
   /** Somebody writes to the connection, and no answer passes Fastify any more. */
   isHijacked = false
   /** Its handler has returned the reply, which is to be sent later. */
@@ -96,8 +100,20 @@ export abstract class RequestState {
     return this.isHijacked && wantsUpgrade(this.request.raw)
   }
 
-  /** The answer was given in place of whoever worked on it. */
+  /** The answer is given in place of whoever works on it. */
   get isReplaced(): boolean {
-    return this.answeredFor || this.timedOut
+    return this.standIn !== undefined
+  }
+
+  /** Refused before its handler: a deadline that passes later is the handler's. */
+  get isShed(): boolean {
+    return this.refusal !== undefined && !this.handled
+  }
+
+  /** Its turn on the connection has come, or never will. */
+  protected comeInside(): void {
+    if (this.outside === undefined) return
+    this.outside.outside--
+    this.outside = undefined
   }
 }

@@ -1,20 +1,19 @@
 /**
  * How the end of a response is told. Nearly every end emits `close`: answered, aborted, hijacked,
  * failed, a stream that was reset, a session that died. What does not is asked otherwise: responses
- * whose socket is no socket (adapters, mocks), and those to a request for an upgrade that was not
+ * that no server of Node's gave out (adapters, mocks), and those to a request for an upgrade that was not
  * granted, emit `finish` alone; those behind another on a pipelined connection are in pipelining.ts.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
-import { Socket } from 'node:net'
 
 const kEndable = Symbol('sluice.request')
 
 /** Whoever is told of a response's end. */
 export interface Endable {
   readonly response: ServerResponse
-  /** May be called more than once. */
-  close(): void
+  /** May be called more than once. @param finished its response says that all of it was given out */
+  close(finished?: boolean): void
 }
 
 type WatchedResponse = ServerResponse & { [kEndable]?: Endable }
@@ -25,7 +24,13 @@ export function watchEnd(request: Endable, raw: IncomingMessage): void {
   response[kEndable] = request
   response.on('close', onClose)
   if (wantsUpgrade(raw)) response.on('finish', onRefusedUpgrade)
-  else if (!(isHttp2(raw) || raw.socket instanceof Socket)) response.on('finish', onClose)
+  else if (!(isHttp2(raw) || isServed(raw))) response.on('finish', onFinish)
+}
+
+/** By Node's own HTTP server, which sees to its end: not by an adapter, a mock, or a test. */
+export function isServed(raw: IncomingMessage): boolean {
+  const { server } = (raw.socket ?? {}) as { server?: object | null }
+  return server !== undefined && server !== null
 }
 
 export function isHttp2({ httpVersionMajor }: IncomingMessage): boolean {
@@ -63,8 +68,13 @@ function onClose(this: WatchedResponse): void {
   this[kEndable]?.close()
 }
 
+/** Where writes call back at once, before Node knows that the response has ended. */
+function onFinish(this: WatchedResponse): void {
+  this[kEndable]?.close(true)
+}
+
 /** Nobody has taken the connection. */
 function onRefusedUpgrade(this: WatchedResponse): void {
-  this[kEndable]?.close()
+  this[kEndable]?.close(true)
   this.socket?.destroySoon()
 }

@@ -21,7 +21,10 @@ import type { RouteConcurrencyOptions } from './types.js'
 /** In the route's config, which Fastify keeps as one object from start to end. */
 export const kRoute: unique symbol = Symbol('sluice.route')
 /** What works on a request, of a route or of none. */
-export type WorkOptions = Pick<RouteOptions, 'handler' | 'preHandler' | 'preValidation'> &
+export type WorkOptions = Pick<
+  RouteOptions,
+  'config' | 'handler' | 'preHandler' | 'preValidation'
+> &
   Partial<Pick<RouteOptions, 'method'>>
 type Hook = preHandlerHookHandler & preValidationHookHandler
 export type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
@@ -131,7 +134,9 @@ export class Routes {
   /** A not-found handler that is set behind the plugin. @throws SLUICE_OPTIONS */
   prepareNotFound(options: WorkOptions): void {
     checkNotFoundOptions(options)
-    this.#watch(this.#unmatched, options)
+    const route = this.#create(UNMATCHED, undefined, {}, undefined)
+    options.config = { ...options.config, [kRoute]: route } as RouteConfig
+    this.#watch(route, options)
   }
 
   /**
@@ -146,9 +151,7 @@ export class Routes {
   #watch(route: Route, options: WorkOptions): void {
     route.isWatched = true
     options.handler = watchHandler(options.handler)
-    if (this.#admitLast) {
-      options.preHandler = [options.preHandler ?? [], this.#admitLast].flat()
-    }
+    if (this.#admitLast) addLast(options, this.#admitLast)
     if (this.#behindBody && mayHaveBody(options)) {
       options.preValidation = [this.#behindBody, options.preValidation ?? []].flat()
     }
@@ -206,4 +209,15 @@ function mayHaveBody({ method = 'POST' }: WorkOptions): boolean {
 
 function withoutSlash(url: string): string {
   return url.replace(/(?<=.)\/$/, '')
+}
+
+/** Other plugins may add theirs later, in their own `onRoute` hooks. */
+function addLast(options: WorkOptions, last: preHandlerHookHandler): void {
+  let others: preHandlerHookHandler[] = []
+  const keep = (given: WorkOptions['preHandler']): void => {
+    others = [given ?? []].flat().filter((preHandler) => preHandler !== last)
+  }
+  keep(options.preHandler)
+  const property = { get: () => [...others, last], set: keep, enumerable: true, configurable: true }
+  Object.defineProperty(options, 'preHandler', property)
 }

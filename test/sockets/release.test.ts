@@ -1,4 +1,5 @@
 /** Guarantee 2: a permit is released exactly once, whatever happens. Every case on a real socket. */
+import { Readable } from 'node:stream'
 import { fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import sluice from '../../src/index.js'
@@ -181,6 +182,24 @@ describe('a client that leaves while a hook waits', () => {
     await untilIdle({ app })
     await turns()
     expect(handled()).toBe(0)
+    await app.close()
+  })
+
+  test('in the handler, once a stream that has sent nothing is its answer: the permit is back', async () => {
+    const app = fastify()
+    await app.register(sluice)
+    const sources: Readable[] = []
+    app.get('/', { config: { concurrency: 1 } }, async (_request, reply) => {
+      const source = new Readable({ read() {} })
+      sources.push(source)
+      reply.send(source)
+      return reply
+    })
+    const wire = await send(await listen(app), get('/'))
+    await until(() => sources.length === 1)
+    wire.socket.destroy()
+    await untilIdle({ app })
+    expect(sources[0]?.destroyed).toBe(true)
     await app.close()
   })
 
