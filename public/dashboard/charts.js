@@ -60,6 +60,7 @@ export function latest() {
     active: at(now, ACTIVE),
     answered: perSecond(before, now, ANSWERED) ?? 0,
     rejected: perSecond(before, now, REJECTED) ?? 0,
+    aborted: perSecond(before, now, ABORTED) ?? 0,
   }
 }
 

@@ -36,6 +36,17 @@ export function write(element, text) {
 }
 
 /**
+ * As `write`, for a name that may be long: it breaks after a slash rather than within a word.
+ * @param {Element} element
+ * @param {string} text
+ */
+function writeName(element, text) {
+  if (element.textContent === text) return
+  const parts = text.split(/(?<=\/)/)
+  element.replaceChildren(...parts.flatMap((part) => [part, make('wbr')]))
+}
+
+/**
  * Makes the rows of a table body those given, the first cell of each its header.
  * @param {HTMLElement} body
  * @param {readonly (readonly string[])[]} rows
@@ -50,7 +61,8 @@ export function fill(body, rows) {
         cell = row.appendChild(make(column === 0 ? 'th' : 'td'))
         if (column === 0) cell.setAttribute('scope', 'row')
       }
-      write(cell, text)
+      if (column === 0) writeName(cell, text)
+      else write(cell, text)
     })
   })
 }

@@ -38,8 +38,8 @@ function show(snapshot) {
   write(find('#uptime'), `up ${duration(uptime)}`)
   write(find('#peak'), `peak ${count(requests.peak)}`)
   write(find('#answered'), `${count(requests.answered)} in all`)
-  const left = requests.aborted === 0 ? '' : `, ${count(requests.aborted)} left`
-  write(find('#rejected'), `${count(requests.rejected)} in all${left}`)
+  write(find('#rejected'), `${count(requests.rejected)} in all`)
+  write(find('#aborted'), `${count(requests.aborted)} in all`)
   write(find('#busy'), percent(eventLoop.utilization))
   write(find('#late'), milliseconds(eventLoop.delayMs.p99))
   showActive(routes)
@@ -108,6 +108,7 @@ function showLatest() {
   write(find('#active'), count(now.active))
   write(find('#rate'), rate(now.answered))
   write(find('#shed'), rate(now.rejected))
+  write(find('#gone'), rate(now.aborted))
 }
 
 follow({

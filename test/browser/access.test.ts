@@ -95,6 +95,49 @@ await describePage('the dashboard', (stage) => {
     expect(await shadowAt('right')).toBeLessThan(5)
   })
 
+  test.each([320, 390])(
+    'at %d pixels what is cut scrolls by keyboard or tells the whole, and no name breaks within a word',
+    async (width) => {
+      const page = await stage.open({ viewport: { width, height: 800 } })
+      await page.getByText('The last requests as a table').click()
+      for (const path of ['/limited', '/patterns/composition/concurrent']) {
+        await fire(page, path, 1)
+        await untilFired(page, '1 answered')
+      }
+      await page.locator('#last tbody tr', { hasText: 'concurrent' }).waitFor()
+      await page.locator('#limiters tbody tr', { hasText: 'broadcast' }).waitFor()
+      const { cut, scrolling, whole, broken } = await page.evaluate(() => {
+        const all = [...document.querySelectorAll<HTMLElement>('body *')]
+        const wider = all.filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+        const inBoxes = wider.filter((one) => getComputedStyle(one).overflowX !== 'visible')
+        const isWhole = (one: HTMLElement) =>
+          one.title !== '' || (one.matches('.wide[aria-label]') && one.tabIndex === 0)
+        const names = all.filter((one) => one.matches('tbody th'))
+        const texts = names.flatMap((one) =>
+          [...one.childNodes].filter((node) => node.nodeType === 3),
+        )
+        const words = texts.flatMap((text) =>
+          [...String(text.nodeValue).matchAll(/[^ /]+/g)].map(({ 0: word, index }) => {
+            const range = document.createRange()
+            range.setStart(text, index)
+            range.setEnd(text, index + word.length)
+            return [word, range.getClientRects().length] as const
+          }),
+        )
+        return {
+          cut: inBoxes.filter((one) => !isWhole(one)).map((one) => one.outerHTML.slice(0, 80)),
+          scrolling: inBoxes.filter((one) => one.matches('.wide')).length,
+          whole: words.filter(([, lines]) => lines === 1).map(([word]) => word),
+          broken: words.filter(([, lines]) => lines !== 1).map(([word]) => word),
+        }
+      })
+      expect(cut).toEqual([])
+      expect(scrolling).toBe(3)
+      expect(whole).toContain('concurrent')
+      expect(broken).toEqual([])
+    },
+  )
+
   test.each([390, 1280])(
     'a name is text, and takes no more room than there is: %d',
     async (width) => {
