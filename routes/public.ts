@@ -1,29 +1,64 @@
 /** Static files: ranges, etags, precompressed variants; no dotfiles and nothing outside the root. */
+import { constants } from 'node:fs'
 import { realpath } from 'node:fs/promises'
-import { sep } from 'node:path'
+import helmet from '@fastify/helmet'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
 import type { ExampleOptions } from './example.js'
+import { isExhausted, isSystemError } from './kit/faults.js'
+import { PAGE_HEADERS } from './kit/page-headers.js'
+import { NoFileError, openRegular } from './kit/regular-file.js'
+
+/**
+ * Each holds a file open until its client has taken it. Pipelined ones take their turns, so that a
+ * connection holds no more than one.
+ */
+const concurrency = { limit: 100, queue: { size: 1000, timeout: 10_000 } }
+
+/** The page's, wherever it is asked for; some file systems do not tell capitals apart. */
+const PAGE = /^dashboard/i
+
+/** What an answer says of its file, and an error has none. */
+const FILE_HEADERS = [
+  'accept-ranges',
+  'cache-control',
+  'content-encoding',
+  'content-range',
+  'etag',
+  'last-modified',
+]
 
 const publicFiles: FastifyPluginAsync<Pick<ExampleOptions, 'folder'>> = async (app, { folder }) => {
   const root = await realpath(folder)
+  await app.register(helmet, { ...PAGE_HEADERS, global: false })
   await app.register(fastifyStatic, {
     root,
-    prefix: '/public/',
+    serve: false,
     dotfiles: 'ignore',
     preCompressed: true,
-    // The file that was picked, precompressed or not: a symbolic link may lead anywhere.
+    // The file that was picked, precompressed or not: a symbolic link may lead anywhere. It is opened
+    // for HEAD too, which would else promise what GET cannot give.
     onFile: async (path) => {
-      const target = await realpath(path)
-      if (!target.startsWith(root + sep)) throw new OutsideError()
+      await using _file = await openRegular(path, root, constants.O_RDONLY)
     },
   })
-  app.setErrorHandler((error, _request, reply) =>
-    error instanceof OutsideError ? reply.callNotFound() : reply.send(error),
+  app.setErrorHandler((error, _request, reply) => {
+    for (const name of FILE_HEADERS) reply.removeHeader(name)
+    const isMissing = error instanceof NoFileError || isSystemError(error)
+    if (!isMissing || isExhausted(error)) throw error
+    return reply.callNotFound()
+  })
+
+  app.get<{ Params: { '*': string } }>(
+    '/public/*',
+    { config: { concurrency } },
+    async (request, reply) => {
+      const path = request.params['*']
+      if (PAGE.test(path)) await reply.helmet()
+      // As the path was written: a slash that is spelled otherwise is none.
+      if (/%(2f|5c|00)/i.test(request.raw.url?.split('?')[0] ?? '')) return reply.callNotFound()
+      return reply.sendFile(`/${path}`)
+    },
   )
 }
 export default publicFiles
-
-class OutsideError extends Error {
-  readonly statusCode = 404
-}

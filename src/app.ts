@@ -1,5 +1,5 @@
 /** Builds the Fastify app: the plugin, then the routes, then the static files. It never listens. */
-import { type IncomingMessage, maxHeaderSize, type Server } from 'node:http'
+import { type IncomingMessage, maxHeaderSize, type Server, STATUS_CODES } from 'node:http'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import {
@@ -18,6 +18,7 @@ import type { ExampleOptions } from '../routes/example.js'
 import file from '../routes/file.js'
 import health from '../routes/health.js'
 import hello from '../routes/hello.js'
+import { unsaid } from '../routes/kit/faults.js'
 import limited from '../routes/limited.js'
 import limits from '../routes/limits.js'
 import metrics from '../routes/metrics.js'
@@ -29,7 +30,7 @@ import stream from '../routes/stream.js'
 import { createAdmin } from './admin.js'
 import type { Config } from './config.js'
 import sluice from './index.js'
-import { type Listener, logAcceptErrors } from './listener.js'
+import { type Listener, surviveAccepts } from './listener.js'
 import { shown } from './outside-text.js'
 import { ErrorsOnly, logRequests } from './request-log.js'
 
@@ -137,16 +138,21 @@ export function createApp(
     },
     ...settings,
   })
-  app.addHook('onListen', (done) => {
-    logAcceptErrors(app, app.server)
-    done()
-  })
   // Handlers stop when their client leaves; nobody is there to be answered, and nothing went wrong.
   app.setErrorHandler((error: unknown, request, reply) => {
     if (request.concurrency?.signal.aborted) return reply.hijack()
-    if (error instanceof Error) error.message = shown(error.message, LONGEST_MESSAGE)
-    return reply.send(error)
+    const answer = unsaid(error, reply.statusCode)
+    if (answer === undefined) {
+      if (error instanceof Error) error.message = shown(error.message, LONGEST_MESSAGE)
+      return reply.send(error)
+    }
+    const { statusCode, headers, message } = answer
+    reply.code(statusCode).headers(headers)
+    // As Fastify says it of an error that it answers with.
+    request.log.error({ req: request, res: reply, err: error }, (error as Error | null)?.message)
+    return reply.send({ statusCode, error: STATUS_CODES[statusCode], message })
   })
+  surviveAccepts(app)
   return app
 }
 

@@ -29,14 +29,42 @@ export class Listener {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(port, host, () => {
-        logAcceptErrors(this.#app, this.#server)
+        this.#server.off('error', reject)
+        surviveAccept(this.#app, this.#server)
         resolve(this.#server.address() as AddressInfo)
       })
     })
   }
 }
 
-/** A connection that cannot be taken, for want of descriptors, is no reason to end. */
-export function logAcceptErrors({ log }: FastifyInstance, server: Server): void {
-  server.on('error', (err) => log.error({ err }, 'a connection could not be taken'))
+/** Milliseconds between two lines about connections that could not be taken in. */
+const ACCEPT_EVERY = 1000
+
+/**
+ * To be called once it listens: it has an error then for each connection that it cannot take in, as
+ * without file descriptors, and without a listener each would end the process.
+ */
+function surviveAccept({ log }: FastifyInstance, server: Server): void {
+  let loggedAt = Number.NEGATIVE_INFINITY
+  server.on('error', (err) => {
+    if (performance.now() - loggedAt < ACCEPT_EVERY) return
+    loggedAt = performance.now()
+    log.error({ err }, 'cannot take in a connection')
+  })
+}
+
+/** The same for the app's own servers, of which Fastify has one for each address of `localhost`. */
+export function surviveAccepts(app: FastifyInstance): void {
+  app.addHook('onListen', (done) => {
+    const key = Object.getOwnPropertySymbols(app).find(isServers)
+    const others = key === undefined ? [] : (app as unknown as Record<symbol, Server[]>)[key]
+    // Fastify's own would have the other addresses closed for good by an error of the first.
+    app.server.removeAllListeners('error')
+    for (const server of [app.server, ...(others ?? [])]) surviveAccept(app, server)
+    done()
+  })
+}
+
+function isServers({ description }: symbol): boolean {
+  return description === 'fastify.serverBindings'
 }

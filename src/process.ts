@@ -62,15 +62,21 @@ export async function run(
   } catch (error) {
     const { code, port, syscall, prefix } = error as ListenError
     if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error
-    const isTaken = code === 'EADDRINUSE'
-    const variable = prefix === undefined ? '' : `${prefix}${isTaken ? 'PORT' : 'HOST'}: `
-    const problem = isTaken
-      ? `port ${port} is taken by another process`
+    const ofPort = PORT_PROBLEMS[code ?? '']
+    const variable = prefix === undefined ? '' : `${prefix}${ofPort ? 'PORT' : 'HOST'}: `
+    const problem = ofPort
+      ? `port ${port} ${ofPort}`
       : `cannot listen on ${config[`${prefix ?? ''}HOST`]}:${port ?? config[`${prefix ?? ''}PORT`]} (${code})`
     // Not by the logger, which may be silent.
     process.stderr.write(`${variable}${problem}\n`)
     process.exit(1)
   }
+}
+
+/** What is wrong with a port, by what the system says; all else is the host's. */
+const PORT_PROBLEMS: Partial<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another process',
+  EACCES: 'takes a right that this process has not (EACCES)',
 }
 
 /** Which variables the port was opened with: `PORT` and `HOST` behind this. */

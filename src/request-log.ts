@@ -45,7 +45,9 @@ export class ErrorsOnly extends LogController {
   override incomingRequest(): void {}
 
   override requestCompleted(...given: Parameters<LogController['requestCompleted']>): void {
-    if (given[0]) super.requestCompleted(...given)
+    // Who injects a request may give it up, and has its line then, as `aborted`.
+    const code = (given[0] as NodeJS.ErrnoException | null)?.code
+    if (given[0] && code !== 'ABORT_ERR') super.requestCompleted(...given)
   }
 
   override streamError(...given: Parameters<LogController['streamError']>): void {

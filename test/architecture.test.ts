@@ -34,8 +34,12 @@ const allowed: [RegExp, RegExp][] = [
   [/^src\/(log-output|outside-text)\.ts/, /^$/],
   [/^src\/process\.ts/, /^src\/(config|log-output|outside-text)\.js/],
   [/^src\/server\.ts/, /^src\/(app|config|examples|log-output|process)\.js/],
-  [/^routes\/patterns\//, /^(routes\/(example|patterns\/[\w-]+)|src\/(index|outside-text))\.js/],
-  [/^routes\//, /^(routes\/(example|stream\/\w+)|src\/(index|outside-text))\.js/],
+  [/^routes\/kit\//, /^(routes\/kit\/|src\/outside-text\.js)/],
+  [
+    /^routes\/patterns\//,
+    /^(routes\/(example|kit\/[\w-]+|patterns\/[\w-]+)|src\/(index|outside-text))\.js/,
+  ],
+  [/^routes\//, /^(routes\/(example|kit\/[\w-]+|stream\/\w+)|src\/(index|outside-text))\.js/],
 ]
 
 test('imports run one way: core, metrics, plugin, app, server; routes use the public API', () => {

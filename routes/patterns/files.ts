@@ -1,18 +1,20 @@
 /** Files, read and written without blocking; writers take turns, so that their lines stay whole. */
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text as textOf } from 'node:stream/consumers'
 import type { FastifyPluginAsync } from 'fastify'
 import { Semaphore } from '../../src/index.js'
+import { Fault, isExhausted, isSystemError } from '../kit/faults.js'
+import { NoFileError, openRegular, readRegular } from '../kit/regular-file.js'
 import { flag, integer, oneOf, text } from './input.js'
 import { Failure, type PatternOptions, pattern } from './pattern.js'
 import type { Run } from './run.js'
 
-/** The most files that are appended to at once. */
+/** The most files that are open at once, beside the one that is written. */
 const OPEN_FILES = 10
+const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants
 
 const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   const folder = join(tmpdir(), `sluice-patterns-${randomUUID()}`)
@@ -23,18 +25,20 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
   }
   app.addHook('onClose', () => rm(folder, { recursive: true, force: true }))
   const turn = new Semaphore(1)
+  const files = new Semaphore(OPEN_FILES)
 
   pattern(app, options, {
     url: '/patterns/files/read',
     takes: { file: oneOf('data.txt', ['data.txt', 'log.txt']) },
     work: async (run, { file }) => {
+      using _permit = await files.acquire({ signal: run.signal })
       run.note(`Reading ${file}...`)
-      const path = join(file === 'data.txt' ? options.folder : folder, file)
+      const root = file === 'data.txt' ? options.folder : folder
       try {
-        // By pieces: on Node 26 `readFile` hears no signal while it waits for one.
-        return await textOf(createReadStream(path, { signal: run.signal }))
-      } catch {
+        return String(await readRegular(join(root, file), root, run.signal))
+      } catch (error) {
         run.signal.throwIfAborted()
+        if (isExhausted(error)) throw error
         throw new Failure(404, 'File not found')
       }
     },
@@ -48,13 +52,16 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
       using _turn = await turn.acquire({ signal: run.signal })
       run.note('Writing log.txt...')
       // No signal: once begun, it is written whole.
-      await nameless(async () => writeFile(await writable('log.txt'), `Log entry: ${line}\n`))
+      await nameless(async () => {
+        const path = await writable('log.txt')
+        await using file = await openRegular(path, folder, O_WRONLY | O_CREAT | O_TRUNC)
+        await file.handle.writeFile(`Log entry: ${line}\n`)
+      })
       return 'Data written to log.txt'
     },
   })
 
   let appended = 0
-  const files = new Semaphore(OPEN_FILES)
   pattern(app, options, {
     method: 'POST',
     url: '/patterns/files/append',
@@ -64,8 +71,11 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
       const written = await nameless(async () => {
         const path = await writable(`append-${++appended}.txt`)
         try {
-          await append(path, run, writers, lines, turns ? new Semaphore(1) : undefined)
-          return await readFile(path, 'utf8')
+          {
+            await using file = await openRegular(path, folder, O_WRONLY | O_CREAT | O_APPEND)
+            await append(file.handle, run, writers, lines, turns ? new Semaphore(1) : undefined)
+          }
+          return String(await readRegular(path, folder))
         } finally {
           await rm(path, { force: true })
         }
@@ -81,13 +91,12 @@ const WHOLE = /^writer \d+ begins, ends$/
 
 /** Each line is written in two steps, and others come in between unless they have to take turns. */
 async function append(
-  path: string,
+  file: FileHandle,
   run: Run,
   writers: number,
   lines: number,
   turn: Semaphore | undefined,
 ): Promise<void> {
-  await using file = await open(path, 'a')
   const write = async (writer: number): Promise<void> => {
     for (let line = 1; line <= lines; line++) {
       using _turn = await turn?.acquire({ signal: run.signal })
@@ -105,8 +114,11 @@ async function append(
 async function nameless<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
-  } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException
-    throw syscall === undefined ? cause : new Error(`Cannot write: ${code}`, { cause })
+  } catch (error) {
+    if (isExhausted(error)) throw error
+    const cause = error instanceof NoFileError && error.cause !== undefined ? error.cause : error
+    if (isSystemError(cause)) throw new Fault(`Cannot write: ${cause.code}`, { cause })
+    if (cause instanceof NoFileError) throw new Fault('Cannot write: no regular file', { cause })
+    throw error
   }
 }

@@ -1,5 +1,7 @@
 /** All patterns, and at `/patterns` their list: a page for browsers, JSON for all others. */
+import helmet from '@fastify/helmet'
 import type { FastifyPluginAsync } from 'fastify'
+import { PAGE_HEADERS } from '../kit/page-headers.js'
 import broadcast from './broadcast.js'
 import cancellation from './cancellation.js'
 import channels from './channels.js'
@@ -39,6 +41,13 @@ const HOST = /^[\w.:[\]-]{1,255}$/
 
 const patterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   for (const pattern of ALL) await app.register(pattern, options)
+  await app.register(index)
+}
+export default patterns
+
+/** With headers of its own. */
+const index: FastifyPluginAsync = async (app) => {
+  await app.register(helmet, PAGE_HEADERS)
 
   app.get('/patterns', async ({ headers, host, protocol }, reply) => {
     const origin = HOST.test(host) ? `${protocol}://${host}` : LISTED_ORIGIN
@@ -52,7 +61,6 @@ const patterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
     return page(listed)
   })
 }
-export default patterns
 
 /** No script and no style of its own, so that any content security policy lets it through. */
 function page(listed: readonly ListedPattern[]): string {

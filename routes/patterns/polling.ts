@@ -8,11 +8,13 @@ import { type PatternOptions, pattern } from './pattern.js'
 import type { Run } from './run.js'
 import { Upstreams } from './upstream.js'
 
+/** The most that poll at once, each on a connection of its own. */
+const POLLERS = 50
 /** The longest wait after failures, in intervals. */
 const MAX_BACKOFF = 8
 
 const polling: FastifyPluginAsync<PatternOptions> = async (app, options) => {
-  const upstreams = new Upstreams()
+  const upstreams = new Upstreams(POLLERS)
   app.addHook('onClose', () => upstreams.close())
 
   pattern(app, options, {
@@ -26,6 +28,7 @@ const polling: FastifyPluginAsync<PatternOptions> = async (app, options) => {
       delay: milliseconds(0),
       failures: integer(0, 0, 20),
     },
+    concurrency: { limit: POLLERS, queue: { size: 0 } },
     work: async (run, input) => {
       const count = { polls: 0, answered: 0, failed: 0 }
 

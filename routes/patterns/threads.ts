@@ -6,12 +6,13 @@ import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { Unavailable } from '../kit/faults.js'
 import { sumOfSquares } from './cpu.js'
 import { spawn } from './heap.js'
 import { integer, oneOf } from './input.js'
 import { measure } from './meanwhile.js'
 import { type PatternOptions, pattern } from './pattern.js'
-import { NoThreadError, Pool } from './pool.js'
+import { Pool } from './pool.js'
 import { type Run, tenths } from './run.js'
 
 /** Kept by all of them together. */
@@ -162,22 +163,22 @@ async function sleepOnPool(pool: Pool, run: Run, count: number, delay: number, s
 async function memoryOfThreads(count: number, run: Run): Promise<number> {
   const before = process.memoryUsage.rss()
   const startedAt = performance.now()
-  const idle = 'setInterval(() => {}, 2 ** 30)'
   const workers: Worker[] = []
   try {
-    while (workers.length < count) workers.push(startWorker(idle))
+    while (workers.length < count) workers.push(idleThread())
     await Promise.all(workers.map((worker) => once(worker, 'online', { signal: run.signal })))
     run.note(`Spawned ${count} threads in ${tenths(performance.now() - startedAt)} ms`)
     return process.memoryUsage.rss() - before
   } catch (cause) {
     run.signal.throwIfAborted()
-    throw new NoThreadError({ cause })
+    throw new Unavailable('No thread', { cause })
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()))
   }
 }
 
-/** Whoever waits for it hears of its failure; a later one is nobody's. */
-function startWorker(code: string): Worker {
-  return new Worker(code, { eval: true }).on('error', () => {})
+function idleThread(): Worker {
+  const worker = new Worker('setInterval(() => {}, 2 ** 30)', { eval: true })
+  // It may fail behind another's failure, when nobody waits for it any more.
+  return worker.on('error', () => {})
 }

@@ -6,10 +6,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Agent, request } from 'undici'
-
-/** Connections to each at once. */
-const CONNECTIONS = 10
+import { Agent, errors, request } from 'undici'
+import { isSystemError, Unavailable } from '../kit/faults.js'
 
 export interface Question {
   /** Requests about the same are counted together, whichever server they go to. */
@@ -20,12 +18,29 @@ export interface Question {
 }
 
 export class Upstreams {
-  readonly #agent = new Agent({ connections: CONNECTIONS })
+  readonly #agent: Agent
   readonly #active = new Map<string, number>()
   readonly #servers = new Map<number, Promise<Server>>()
 
-  /** Resolves with how many were in hand about the same; rejects unless the answer is 200. */
-  async ask(
+  /** @param connections to each at once: who asks more waits behind all who asked before */
+  constructor(connections: number) {
+    this.#agent = new Agent({ connections })
+  }
+
+  /**
+   * Resolves with how many were in hand about the same; rejects unless the answer is 200. It is asked
+   * within this process: what keeps it from being asked is what the process lacks, a 503.
+   */
+  async ask(index: number, question: Question, signal: AbortSignal): Promise<number> {
+    try {
+      return await this.#ask(index, question, signal)
+    } catch (cause) {
+      if (signal.aborted || !isOfConnection(cause)) throw cause
+      throw new Unavailable('no connection', { cause })
+    }
+  }
+
+  async #ask(
     index: number,
     { about, delay, status }: Question,
     signal: AbortSignal,
@@ -65,9 +80,8 @@ export class Upstreams {
     const server = createServer((incoming, response) => this.#answer(incoming, response))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    // Of connections that cannot be taken for want of descriptors.
-    server.on('error', () => {})
-    return server
+    // A connection that it cannot take in fails at the one who asks, too.
+    return server.on('error', () => {})
   }
 
   #answer({ url = '/' }: IncomingMessage, response: ServerResponse): void {
@@ -89,4 +103,8 @@ export class Upstreams {
       else this.#active.delete(about)
     })
   }
+}
+
+function isOfConnection(error: unknown): boolean {
+  return isSystemError(error) || error instanceof errors.SocketError
 }

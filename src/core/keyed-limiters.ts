@@ -1,12 +1,16 @@
 /**
  * A limiter of its own for each key, made when its first caller comes. The table is bounded: idle
- * keys stay, ready for their next call, until there are too many, and the longest idle leave first.
- * A new key is refused only while every place is taken by a busy one. Every step is O(1).
+ * keys stay, ready for their next call, for a minute or until there are too many, and the longest idle
+ * leave first. A new key is refused only while every place is taken by a busy one. Every step is O(1).
  */
 import { checkInteger } from './check.js'
+import { type Clock, systemClock } from './clock.js'
 import { Limiter } from './limiter.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import type { LimiterOptions } from './limiter-options.js'
+
+/** Milliseconds that a key stays without a caller. */
+const IDLE_FOR = 60_000
 
 export interface KeyedLimitersOptions extends LimiterOptions {
   name: string
@@ -21,6 +25,11 @@ interface BusyKey {
   callers: number
 }
 
+interface IdleKey {
+  readonly limiter: Limiter
+  readonly since: number
+}
+
 export class KeyedLimiters extends AccountedLimiter {
   readonly isFixed = true
   /** Of each key's limiter. */
@@ -29,9 +38,12 @@ export class KeyedLimiters extends AccountedLimiter {
   /** Of each key. */
   #limit: number
   #closed = false
+  readonly #clock: Clock
   readonly #busy = new Map<string, BusyKey>()
   /** The longest idle first. */
-  readonly #idle = new Map<string, Limiter>()
+  readonly #idle = new Map<string, IdleKey>()
+  /** Set while a key is idle. */
+  #timer: NodeJS.Timeout | undefined
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
   constructor({ maxKeys, ...options }: KeyedLimitersOptions) {
@@ -41,6 +53,7 @@ export class KeyedLimiters extends AccountedLimiter {
     // Says at once what every later limiter would say.
     new Limiter(options)
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#maxKeys = maxKeys
     this.#limit = options.limit
   }
@@ -74,7 +87,7 @@ export class KeyedLimiters extends AccountedLimiter {
       busy.callers++
       return busy.limiter
     }
-    const limiter = this.#idle.get(key) ?? this.#create()
+    const limiter = this.#idle.get(key)?.limiter ?? this.#create()
     if (limiter === undefined) {
       this.account.rejected.queue_full++
       return undefined
@@ -89,7 +102,9 @@ export class KeyedLimiters extends AccountedLimiter {
     const busy = this.#busy.get(key)
     if (busy === undefined || --busy.callers > 0) return
     this.#busy.delete(key)
-    this.#idle.set(key, busy.limiter)
+    if (this.#closed) return
+    this.#idle.set(key, { limiter: busy.limiter, since: this.#clock() })
+    this.#timer ??= this.#forgetAfter(IDLE_FOR)
   }
 
   /** The limit of each key, of those that are known and of those to come: O(keys). */
@@ -102,6 +117,26 @@ export class KeyedLimiters extends AccountedLimiter {
   close(): void {
     this.#closed = true
     for (const limiter of this.#all()) limiter.close()
+    this.#idle.clear()
+    clearTimeout(this.#timer)
+  }
+
+  #forgetAfter(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#forget(), ms).unref()
+  }
+
+  /** Those that are idle for long enough; each is looked at once, and the one behind them. */
+  #forget(): void {
+    const now = this.#clock()
+    for (const [key, { since }] of this.#idle) {
+      const left = since + IDLE_FOR - now
+      if (left > 0) {
+        this.#timer = this.#forgetAfter(left)
+        return
+      }
+      this.#idle.delete(key)
+    }
+    this.#timer = undefined
   }
 
   #create(): Limiter | undefined {
@@ -116,7 +151,7 @@ export class KeyedLimiters extends AccountedLimiter {
   }
 
   #all(): Limiter[] {
-    return [...Array.from(this.#busy.values(), ({ limiter }) => limiter), ...this.#idle.values()]
+    return [...this.#busy.values(), ...this.#idle.values()].map(({ limiter }) => limiter)
   }
 
   #sum(what: 'inFlight' | 'queued'): number {

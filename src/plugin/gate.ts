@@ -7,6 +7,7 @@ import { ActiveRequest } from './active-request.js'
 import { type Admitting, type Refusal, takeFree, waitInLine } from './admission.js'
 import { activeOf } from './answer.js'
 import type { Concurrency } from './concurrency.js'
+import { keptKey } from './key-text.js'
 import type { Settings } from './options.js'
 import { endBehind, type Fate, fateOf, isPipelined } from './pipelining.js'
 import { Rejector } from './rejection.js'
@@ -153,8 +154,9 @@ export class Gate {
   #limitersOf(route: Route, request: FastifyRequest): readonly Admitting[] | undefined {
     const { keyed } = this.#settings
     if (keyed === undefined) return route.limiters
-    const key = keyed.by(request)
-    if (typeof key !== 'string') throw new TypeError(`key: got ${show(key)}, takes a string`)
+    const given = keyed.by(request)
+    if (typeof given !== 'string') throw new TypeError(`key: got ${show(given)}, takes a string`)
+    const key = keptKey(given)
     const limiter = keyed.limiters.take(key)
     if (limiter === undefined) return undefined
     const active = request.concurrency as ActiveRequest

@@ -351,6 +351,63 @@ describe('a limit that is set', () => {
   })
 })
 
+describe('idle keys', () => {
+  const of = (clock: () => number) =>
+    new KeyedLimiters({ name: 'key', limit: 1, maxKeys: 10, clock })
+
+  test('go when nobody has come for a minute, without any other call', () => {
+    vi.useFakeTimers()
+    const clock = fakeClock()
+    const keyed = of(clock)
+    const pass = (ms: number) => {
+      clock.advance(ms)
+      vi.advanceTimersByTime(ms)
+    }
+    for (const key of ['a', 'b', 'busy']) keyed.take(key)
+    keyed.settle('a')
+    pass(20_000)
+    keyed.settle('b')
+    pass(39_999)
+    expect(keyed.keys).toBe(3)
+    pass(1)
+    expect(keyed.keys).toBe(2)
+    // One that comes again begins anew.
+    keyed.take('b')
+    pass(30_000)
+    keyed.settle('b')
+    pass(59_999)
+    expect(keyed.keys).toBe(2)
+    pass(1)
+    expect([keyed.keys, vi.getTimerCount()]).toEqual([1, 0])
+  })
+
+  test('keep no process alive, and are gone once closed', () => {
+    vi.useFakeTimers()
+    const keyed = of(fakeClock())
+    keyed.take('idle')
+    keyed.settle('idle')
+    keyed.take('busy')
+    keyed.close()
+    expect([keyed.keys, vi.getTimerCount()]).toEqual([1, 0])
+    keyed.settle('busy')
+    expect([keyed.keys, vi.getTimerCount()]).toEqual([0, 0])
+  })
+
+  test('their limiters are the same again within the minute', () => {
+    vi.useFakeTimers()
+    const clock = fakeClock()
+    const keyed = of(clock)
+    const first = keyed.take('a')
+    keyed.settle('a')
+    expect(keyed.take('a')).toBe(first)
+    keyed.settle('a')
+    clock.advance(60_000)
+    vi.advanceTimersByTime(60_000)
+    expect(keyed.take('a')).not.toBe(first)
+    keyed.close()
+  })
+})
+
 describe('rejections', () => {
   test('each reason is counted once, and the wait of the admitted only is kept', async () => {
     vi.useFakeTimers()

@@ -61,6 +61,26 @@ describe('start', () => {
     other.close()
   })
 
+  test.each([
+    [{ PORT: '80' }, 80, 'PORT: port 80 takes a right that this process has not (EACCES)\n'],
+    [
+      { ADMIN_PORT: '81' },
+      81,
+      'ADMIN_PORT: port 81 takes a right that this process has not (EACCES)\n',
+    ],
+  ])('a port that is not allowed is named by its variable: %j', async (env, port, said) => {
+    // Root may use any, so that here the system says no.
+    const refuse = `data:text/javascript,import net from 'node:net';
+      net.Server.prototype.listen = function () {
+        const error = Object.assign(new Error('listen EACCES'), { code: 'EACCES', syscall: 'listen', port: ${port} });
+        process.nextTick(() => this.emit('error', error));
+        return this
+      }`
+    const { exit, stderr } = spawnServer({ LOG_LEVEL: 'silent', ...env }, ['--import', refuse])
+    expect(await exit).toBe(1)
+    expect(stderr()).toBe(said)
+  })
+
   test('an unhandled rejection is logged and the exit code is 1', async () => {
     const { child, exit, log } = await start({}, [
       '--import',

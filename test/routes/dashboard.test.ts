@@ -1,7 +1,15 @@
 /** `/dashboard` and its files, as HTTP: what they allow, how small they are, and that they always come. */
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import zlib from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { buildApp } from '../../src/app.js'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { KeptFiles } from '../../routes/kit/kept-files.js'
+import { buildApp, createApp, PUBLIC_FOLDER } from '../../src/app.js'
+import sluice from '../../src/index.js'
 import { get, listen, send, until } from '../support/wire.js'
 
 let app: FastifyInstance
@@ -35,6 +43,24 @@ test.each(['/dashboard', ...FILES.map((file) => `/dashboard/${file}`)])(
   },
 )
 
+test.each(['/patterns', '/public/dashboard/index.html', '/public/dashboard.png'])(
+  '%s has the same headers',
+  async (url) => {
+    const own = (await app.inject('/dashboard')).headers
+    for (const method of ['GET', 'HEAD'] as const) {
+      const { statusCode, headers } = await app.inject({
+        method,
+        url,
+        headers: { accept: 'text/html' },
+      })
+      expect(statusCode).toBe(200)
+      const names = Object.keys(own).filter((name) => /^(x-|content-sec|cross|referrer)/.test(name))
+      expect(names.length).toBeGreaterThan(5)
+      for (const name of names) expect([name, headers[name]]).toEqual([name, own[name]])
+    }
+  },
+)
+
 test('the page names no other host, and has no script or style in it', async () => {
   const { body, headers } = await app.inject('/dashboard')
   expect(headers['content-type']).toBe('text/html; charset=utf-8')
@@ -65,6 +91,102 @@ test('travels compressed, and not at all when the browser has it', async () => {
   })
   expect([again.statusCode, again.body]).toEqual([304, ''])
 })
+
+test('is compressed once, however often and at once it is asked for, and by what is liked best', async () => {
+  const asked: string[] = []
+  const { brotliCompress, gzip } = zlib
+  vi.spyOn(zlib, 'brotliCompress').mockImplementation(((...args: Parameters<typeof gzip>) => {
+    asked.push('br')
+    return brotliCompress(...(args as unknown as Parameters<typeof brotliCompress>))
+  }) as typeof brotliCompress)
+  vi.spyOn(zlib, 'gzip').mockImplementation(((...args: Parameters<typeof gzip>) => {
+    asked.push('gzip')
+    return gzip(...args)
+  }) as typeof gzip)
+  syncBuiltinESMExports()
+  vi.resetModules()
+  const { KeptFiles } = await import('../../routes/kit/kept-files.js')
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
+  const files = new KeptFiles(join(PUBLIC_FOLDER, 'dashboard'))
+  const own = createApp()
+  await own.register(sluice)
+  own.get('/', (request, reply) => files.send('main.js', request, reply))
+  const get = async (accept: string | undefined) => {
+    const headers = accept === undefined ? {} : { 'accept-encoding': accept }
+    const { headers: got, rawPayload } = await own.inject({ url: '/', headers })
+    return [got['content-encoding'], got['content-length'], rawPayload.length, got.vary]
+  }
+  const source = await readFile(join(PUBLIC_FOLDER, 'dashboard', 'main.js'))
+  for (const [accept, encoding] of [
+    ['gzip, deflate, br, zstd', 'br'],
+    ['gzip', 'gzip'],
+    ['br;q=0.5, gzip;q=0.8', 'gzip'],
+    ['br;q=0, *', 'gzip'],
+    ['BR', 'br'],
+    ['*;q=0', undefined],
+    ['identity', undefined],
+    [undefined, undefined],
+  ]) {
+    const answers = await Promise.all([get(accept), get(accept), get(accept)])
+    for (const [got, length, bytes, vary] of answers) {
+      expect([accept, got, vary]).toEqual([accept, encoding, 'accept-encoding'])
+      expect(length).toBe(String(bytes))
+      if (encoding === undefined) expect(bytes).toBe(source.length)
+      else expect(bytes).toBeLessThan(source.length / 2)
+    }
+  }
+  expect(asked).toEqual(['br', 'gzip'])
+  await own.close()
+})
+
+test('a file that changes is read anew, one that goes is gone, and links lead nowhere else', async () => {
+  const top = await mkdtemp(join(tmpdir(), 'sluice-kept-'))
+  const folder = join(top, 'pages')
+  await mkdir(folder)
+  await writeFile(join(top, 'secret.txt'), 'secret')
+  await writeFile(join(folder, 'page.js'), 'one')
+  await symlink(join(top, 'secret.txt'), join(folder, 'leaves.js'))
+  await symlink('loop.js', join(folder, 'loop.js'))
+  execFileSync('mkfifo', [join(folder, 'pipe.js')])
+  const files = new KeptFiles(folder)
+  await files.load()
+  const own = createApp()
+  await own.register(sluice)
+  own.setNotFoundHandler((_request, reply) => reply.code(404).send('Not Found'))
+  own.get<{ Params: { file: string } }>('/:file', (request, reply) =>
+    files.send(request.params.file, request, reply),
+  )
+  const first = await own.inject('/page.js')
+  const etag = String(first.headers.etag)
+  expect([first.body, etag]).toEqual(['one', expect.stringMatching(/^W\/"[\w-]{27}"$/)])
+  for (const given of [etag, etag.replace('W/', ''), `"x", ${etag}`, '*']) {
+    const again = await own.inject({ url: '/page.js', headers: { 'if-none-match': given } })
+    expect([again.statusCode, again.body]).toEqual([304, ''])
+  }
+  // Without descriptors it still comes: it is not opened.
+  const opens = vi.spyOn(await handlePrototype(), 'read')
+  expect((await own.inject('/page.js')).body).toBe('one')
+  expect(opens).not.toHaveBeenCalled()
+  opens.mockRestore()
+
+  await writeFile(join(folder, 'page.js'), 'other')
+  const headers = { 'if-none-match': etag }
+  expect((await own.inject({ url: '/page.js', headers })).body).toBe('other')
+  await rm(join(folder, 'page.js'))
+  for (const name of ['page.js', 'leaves.js', 'loop.js', 'pipe.js', '.', '.env', 'a%00b', '%2e']) {
+    const { statusCode, body } = await own.inject(`/${name}`)
+    expect([name, statusCode, body]).toEqual([name, 404, 'Not Found'])
+  }
+  await own.close()
+  await rm(top, { recursive: true })
+})
+
+async function handlePrototype() {
+  const handle = await open(join(PUBLIC_FOLDER, 'data.txt'))
+  await handle.close()
+  return Object.getPrototypeOf(handle)
+}
 
 test.each(['/dashboard/nowhere.js', '/dashboard/uplot/nowhere.js', '/dashboard/.env'])(
   'has no %s',

@@ -1,14 +1,54 @@
-/** `/file` and `/public/*`: what they give, and what they keep. */
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+/** `/file` and `/public/*`: what they give, what they keep, and what keeps nobody waiting. */
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import fs, { readdirSync } from 'node:fs'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import file from '../../routes/file.js'
+import { MOST_BYTES, readRegular } from '../../routes/kit/regular-file.js'
 import publicFiles from '../../routes/public.js'
 import { buildApp, createApp, PUBLIC_FOLDER } from '../../src/app.js'
 import sluice from '../../src/index.js'
-import { listen, send } from '../support/wire.js'
+import { untilIdle } from '../support/probe-app.js'
+import { get, listen, open, send, until } from '../support/wire.js'
+
+/** What is no regular file inside its folder, and what root cannot read either. */
+const NO_FILES: Record<string, (path: string, top: string) => Promise<unknown>> = {
+  'a pipe': async (path) => execFileSync('mkfifo', [path]),
+  'a loop of links': (path) => symlink(path, path),
+  'a link to a pipe': async (path) => {
+    execFileSync('mkfifo', [`${path}.pipe`])
+    await symlink(`${path}.pipe`, path)
+  },
+  'a link to a device': (path) => symlink('/dev/zero', path),
+  'a link that leaves': (path, top) => symlink(join(top, 'secret.txt'), path),
+  'a link to nowhere': (path) => symlink('nowhere', path),
+  'a folder': (path) => mkdir(path),
+  'a socket': async (path) => {
+    const server = createServer().listen(path)
+    await once(server, 'listening')
+    sockets.push(server)
+  },
+}
+const sockets: Server[] = []
+afterEach(() => {
+  for (const server of sockets.splice(0)) server.close()
+})
 
 describe('/file', () => {
   test('is the content of public/data.txt', async () => {
@@ -17,6 +57,75 @@ describe('/file', () => {
     expect(response.body).toBe(await readFile(join(PUBLIC_FOLDER, 'data.txt'), 'utf8'))
     expect(response.headers['content-type']).toBe('text/plain; charset=utf-8')
     await app.close()
+  })
+
+  describe('where data.txt is', () => {
+    let top: string
+    let folder: string
+    beforeEach(async () => {
+      top = await mkdtemp(join(tmpdir(), 'sluice-file-'))
+      folder = join(top, 'public')
+      await mkdir(folder)
+      await writeFile(join(top, 'secret.txt'), 'secret')
+    })
+    afterEach(() => rm(top, { recursive: true }))
+
+    async function ask(method: 'GET' | 'HEAD' = 'GET'): Promise<[number, string]> {
+      const app = createApp()
+      await app.register(sluice)
+      await app.register(file, { method: ['GET', 'HEAD'], timeScale: 0, folder })
+      const answers = await Promise.all(
+        // More than there are threads for files.
+        Array.from({ length: 6 }, () => app.inject({ method, url: '/file' })),
+      )
+      await app.close()
+      const [{ statusCode, body } = { statusCode: 0, body: '' }] = answers
+      expect(answers.every((answer) => answer.statusCode === statusCode)).toBe(true)
+      return [statusCode, body]
+    }
+
+    test.each(Object.entries(NO_FILES))('%s, it is 404 at once', async (_name, make) => {
+      await make(join(folder, 'data.txt'), top)
+      expect(await ask()).toEqual([404, 'File not found'])
+      expect((await ask('HEAD'))[0]).toBe(404)
+    })
+
+    test('larger than a megabyte, it is 404', async () => {
+      const path = join(folder, 'data.txt')
+      await writeFile(path, 'x'.repeat(MOST_BYTES))
+      expect((await ask())[1]).toHaveLength(MOST_BYTES)
+      await appendFile(path, 'x')
+      expect(await ask()).toEqual([404, 'File not found'])
+    })
+
+    test('a link that stays inside, it is read', async () => {
+      await writeFile(join(folder, 'other.txt'), 'inside')
+      await symlink('other.txt', join(folder, 'data.txt'))
+      expect(await ask()).toEqual([200, 'inside'])
+    })
+
+    test('a read ends between two pieces once its client has left, and closes its file', async () => {
+      const path = join(folder, 'data.txt')
+      await writeFile(path, 'x'.repeat(MOST_BYTES))
+      const handle = await openFile(path)
+      const prototype = Object.getPrototypeOf(handle)
+      await handle.close()
+      const controller = new AbortController()
+      let reads = 0
+      let used: { fd: number } | undefined
+      const { read } = prototype
+      const spy = vi.spyOn(prototype, 'read').mockImplementation(function (
+        this: { fd: number },
+        ...args
+      ) {
+        used = this
+        if (++reads === 2) controller.abort(new Error('left'))
+        return read.apply(this, args)
+      })
+      await expect(readRegular(path, folder, controller.signal)).rejects.toThrow('left')
+      spy.mockRestore()
+      expect([reads, used?.fd]).toEqual([2, -1])
+    })
   })
 })
 
@@ -115,6 +224,101 @@ describe('/public/*', () => {
       expect(wire.text()).not.toContain('\r\n\r\nsecret')
     },
   )
+
+  describe.each([
+    ['plain', 'strange.txt', {}],
+    ['precompressed', 'strange.txt.gz', { 'accept-encoding': 'gzip' }],
+  ])('%s', (_name, name, headers) => {
+    const path = () => join(top, 'public', name)
+    beforeEach(() => writeFile(join(top, 'public', 'strange.txt'), 'plain'))
+    afterEach(async () => {
+      for (const made of [path(), `${path()}.pipe`, join(top, 'public', 'strange.txt')]) {
+        await rm(made, { recursive: true, force: true })
+      }
+    })
+
+    test.each(Object.entries(NO_FILES).filter(([what]) => what !== 'a link to nowhere'))(
+      '%s is 404 at once, by HEAD as by GET, and says nothing of the machine',
+      async (_what, make) => {
+        await rm(path(), { force: true })
+        await make(path(), top)
+        const url = '/public/strange.txt'
+        // More than there are threads for files.
+        const asked = [1, 2, 3, 4, 5, 6].map(() => app.inject({ url, headers }))
+        for (const answer of await Promise.all(asked)) {
+          expect([answer.statusCode, answer.body]).toEqual([404, 'Not Found'])
+          expect(answer.headers).not.toHaveProperty('etag')
+          expect(answer.headers).not.toHaveProperty('content-encoding')
+        }
+        expect((await app.inject({ method: 'HEAD', url, headers })).statusCode).toBe(404)
+        expect((await app.inject('/public/plain.txt')).body).toBe('0123456789')
+      },
+    )
+  })
+
+  test('a name that is too long is 404 and not told where it was looked for', async () => {
+    const { statusCode, body } = await app.inject(`/public/${'x'.repeat(300)}`)
+    expect([statusCode, body]).toEqual([404, 'Not Found'])
+    const below = await app.inject('/public/plain.txt/x')
+    expect([below.statusCode, below.body]).toEqual([404, 'Not Found'])
+  })
+
+  test('without file descriptors it is 503 with Retry-After, and no word of a path', async () => {
+    const lacking = Object.assign(new Error(`EMFILE: too many open files, open '${top}'`), {
+      code: 'EMFILE',
+      syscall: 'open',
+    })
+    const { open: real } = fs.promises
+    fs.promises.open = () => Promise.reject(lacking)
+    syncBuiltinESMExports()
+    const answers = [
+      await app.inject('/public/plain.txt'),
+      await app.inject({ method: 'HEAD', url: '/public/plain.txt' }),
+    ]
+    fs.promises.open = real
+    syncBuiltinESMExports()
+    for (const { statusCode, headers, body } of answers) {
+      expect([statusCode, headers['retry-after']]).toEqual([503, '1'])
+      expect(body).not.toContain(top)
+      expect(headers).not.toHaveProperty('etag')
+    }
+    expect((await app.inject('/public/plain.txt')).statusCode).toBe(200)
+  })
+
+  test.skipIf(process.platform !== 'linux')(
+    'a connection holds no more than a few files, however many it pipelines',
+    async () => {
+      await writeFile(join(top, 'public', 'large.txt'), 'x'.repeat(3_000_000))
+      const descriptors = () => readdirSync('/proc/self/fd').length
+      const before = descriptors()
+      const wire = await open(port)
+      // Nobody takes what comes.
+      wire.socket.pause()
+      wire.socket.write(get('/public/large.txt').repeat(500))
+      await until(() => app.concurrency.snapshot().requests.active >= 100)
+      let most = 0
+      for (let look = 0; look < 50; look++) {
+        most = Math.max(most, descriptors() - before)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      expect(most).toBeLessThan(20)
+      wire.socket.destroy()
+      await untilIdle({ app })
+      await until(() => descriptors() <= before)
+    },
+  )
+
+  test("what lies in the page's folder has its headers, all else has not", async () => {
+    await mkdir(join(top, 'public', 'dashboard'), { recursive: true })
+    await writeFile(join(top, 'public', 'dashboard', 'index.html'), '<p>')
+    for (const path of ['dashboard/index.html', '%64ashboard/index.html', 'dashboard/nowhere']) {
+      const { headers } = await app.inject(`/public/${path}`)
+      expect(headers['content-security-policy']).toContain("default-src 'none'")
+      expect(headers['x-content-type-options']).toBe('nosniff')
+    }
+    const { headers } = await app.inject('/public/plain.txt')
+    expect(headers).not.toHaveProperty('content-security-policy')
+  })
 
   test('is one route in the metrics, whatever the file', async () => {
     await fetchFile('plain.txt').then((response) => response.text())

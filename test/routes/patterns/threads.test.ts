@@ -1,6 +1,10 @@
 /** Threads: exact sums, no thread before it is needed, and nobody starves meanwhile. */
+import { Writable } from 'node:stream'
 import type { Worker } from 'node:worker_threads'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { measure } from '../../../routes/patterns/meanwhile.js'
 import { Pool } from '../../../routes/patterns/pool.js'
 import { buildApp } from '../../../src/app.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
@@ -46,6 +50,85 @@ describe('the pool', () => {
     await pool.close()
     await stopped
   })
+})
+
+describe('a thread that cannot start', () => {
+  const broken = () => new Error('Worker initialization failure: EMFILE')
+
+  /** The next thread fails as one does without file descriptors: by an event, and nothing else. */
+  async function failNext(pool: Pool): Promise<void> {
+    const fail = (worker: Worker) => {
+      process.nextTick(() => worker.emit('error', broken()))
+    }
+    process.once('worker', fail)
+    const { signal } = new AbortController()
+    const work = Array.from({ length: pool.size + 2 }, () => pool.run('hello', 1, signal))
+    const ends = await Promise.allSettled(work)
+    process.off('worker', fail)
+    // All of them, those too that only wait for a thread.
+    for (const end of ends) {
+      expect(end).toMatchObject({ status: 'rejected', reason: { statusCode: 503 } })
+    }
+  }
+
+  test('refuses what waits for it, and the next work finds another pool', async () => {
+    const pool = new Pool()
+    for (let time = 0; time < 3; time++) {
+      await failNext(pool)
+      expect(await pool.run('sumOfSquares', 4, never)).toBe(14n)
+    }
+    await pool.close()
+    await expect(pool.run('hello', 1, never)).rejects.toMatchObject({ statusCode: 503 })
+  })
+
+  test.each(['threads/hello', 'threads', 'threads/tasks?delay=0', 'threads/memory?n=3&tasks=1'])(
+    '%s is answered with 503 and when to come back; what failed is in the log alone',
+    async (path) => {
+      const patterns = await startPatterns(0)
+      process.once('worker', (worker: Worker) => {
+        process.nextTick(() => worker.emit('error', broken()))
+      })
+      const { statusCode, headers, body } = await patterns.app.inject(`/patterns/${path}`)
+      expect([statusCode, headers['retry-after']]).toEqual([503, '1'])
+      expect(body).not.toContain('EMFILE')
+      expect(patterns.log.findLast(({ level }) => level === 50)?.err?.message).toContain('EMFILE')
+      expect((await patterns.ask(path)).status).toBe(200)
+      await patterns.close()
+    },
+  )
+})
+
+test('a look at /fast that fails at once is no unhandled rejection', async () => {
+  const failing = {
+    inject: () => {
+      throw new Error('no file can be opened')
+    },
+  } as unknown as FastifyInstance
+  const unhandled: unknown[] = []
+  const count = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', count)
+  const { value } = await measure(failing, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return 'done'
+  })
+  process.off('unhandledRejection', count)
+  expect([value, unhandled]).toEqual(['done', []])
+})
+
+test('a look at /fast that is given up is no error in the log', async () => {
+  const log: { level: number; msg: string }[] = []
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      log.push(JSON.parse(String(chunk)) as (typeof log)[number])
+      done()
+    },
+  })
+  const config = { TIME_SCALE: 0, LIMIT: 1, QUEUE_SIZE: 10 }
+  const app = await buildApp(config, pino({ level: 'info' }, stream))
+  await app.inject('/patterns/threads?n=1000')
+  await app.close()
+  expect(log.map(({ msg }) => msg)).toContain('GET /fast aborted')
+  expect(log.filter(({ level }) => level > 30)).toEqual([])
 })
 
 test('with a limit of one request for the whole app, the look at /fast is given up, not waited for', async () => {

@@ -3,9 +3,11 @@ import { Server } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { Upstreams } from '../../../routes/patterns/upstream.js'
 import { turns } from '../../support/deferred.js'
-import { lasted, serve } from '../../support/patterns.js'
+import { lasted, serve, startPatterns } from '../../support/patterns.js'
+import { untilIdle } from '../../support/probe-app.js'
+import { get, send, until } from '../../support/wire.js'
 
-const at = serve({ zero: 0, tenth: 0.1, ten: 10 })
+const at = serve({ zero: 0, tenth: 0.1, one: 1, ten: 10 })
 
 describe('polling', () => {
   test('asks at once and then at every interval, until the other work is done', async () => {
@@ -97,6 +99,87 @@ describe('fan-out', () => {
   )
 })
 
+describe('fairness', () => {
+  const limiter = (name: string) =>
+    at.one.app.concurrency.limiters.find((one) => one.name.includes(name))
+
+  test('beside three hundred fan-outs that take long, short ones are answered', async () => {
+    const port = await at.one.listen()
+    const path = '/patterns/fan-out?delay=60000&upstreams=20&limit=20'
+    const long = await Promise.all(Array.from({ length: 300 }, () => send(port, get(path))))
+    const refused = () => long.filter((wire) => wire.text().startsWith('HTTP/1.1 503')).length
+    await until(() => refused() === 295 && limiter('fan-out')?.queued === 0)
+    expect(limiter('fan-out')?.inFlight).toBe(5)
+    expect(long.every((wire) => !wire.text() || /retry-after: \d/i.test(wire.text()))).toBe(true)
+    const short = Array.from({ length: 40 }, () =>
+      at.one.ask('fan-out?delay=1&upstreams=20&limit=20'),
+    )
+    expect(new Set((await Promise.all(short)).map(({ status }) => status))).toEqual(new Set([200]))
+    for (const { socket } of long) socket.destroy()
+    await untilIdle(at.one)
+    // Their places come back.
+    expect((await at.one.ask('fan-out?delay=400&limit=2')).status).toBe(200)
+  })
+
+  test('no more poll at once than have a connection each; one more is refused', async () => {
+    const port = await at.one.listen()
+    const path = '/patterns/polling?delay=60000&timeout=60000&for=60000'
+    const polling = await Promise.all(Array.from({ length: 50 }, () => send(port, get(path))))
+    await until(() => limiter('polling')?.inFlight === 50)
+    expect((await at.one.ask('polling?for=0')).status).toBe(503)
+    polling[0]?.socket.destroy()
+    await until(() => limiter('polling')?.inFlight === 49)
+    // It is answered at once, behind nobody.
+    const { result } = await at.one.ask('polling?for=200&every=60000')
+    expect(result).toEqual({ polls: 1, answered: 1, failed: 0 })
+    for (const { socket } of polling) socket.destroy()
+    await untilIdle(at.one)
+  })
+})
+
+test.each([
+  ['fan-out', 503, 'no connection'],
+  ['polling?for=100', 200, 'Poll 1 failed: no connection'],
+])(
+  'without file descriptors %s says so, and not on which port it asked',
+  async (path, status, said) => {
+    const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (this: Server) {
+      const code = 'EMFILE'
+      const error = new Error('listen EMFILE: too many open files 127.0.0.1:4567')
+      process.nextTick(() => this.emit('error', Object.assign(error, { code, syscall: 'listen' })))
+      return this
+    })
+    const fresh = await startPatterns(0.1)
+    const { statusCode, headers, body } = await fresh.app.inject(`/patterns/${path}`)
+    spy.mockRestore()
+    expect([statusCode, headers['retry-after']]).toEqual([status, status === 503 ? '1' : undefined])
+    expect(body).toContain(said)
+    expect(body).not.toContain('127.0.0.1')
+    expect((await fresh.ask(path)).status).toBe(200)
+    await fresh.close()
+  },
+)
+
+test('an upstream that cannot take in a connection lives on', async () => {
+  const upstreams = new Upstreams(1)
+  const servers: Server[] = []
+  const { listen } = Server.prototype
+  const spy = vi.spyOn(Server.prototype, 'listen').mockImplementation(function (
+    this: Server,
+    ...args
+  ) {
+    servers.push(this)
+    return listen.apply(this, args)
+  })
+  const question = { about: 'a', delay: 0, status: 200 } as const
+  const { signal } = new AbortController()
+  await upstreams.ask(1, question, signal)
+  spy.mockRestore()
+  servers[0]?.emit('error', new Error('accept EMFILE'))
+  expect(await upstreams.ask(1, question, signal)).toBe(1)
+  await upstreams.close()
+})
+
 test('of upstreams of which one fails, the others are left, and none is asked any more', async () => {
   const { ask } = Upstreams.prototype
   const asked: AbortSignal[] = []
@@ -117,7 +200,7 @@ test('of upstreams of which one fails, the others are left, and none is asked an
 })
 
 test('an upstream that could not start does so for the next who asks', async () => {
-  const upstreams = new Upstreams()
+  const upstreams = new Upstreams(10)
   const { signal } = new AbortController()
   const question = { about: 'a', delay: 0, status: 200 } as const
   const spy = vi.spyOn(Server.prototype, 'listen').mockImplementationOnce(function (this: Server) {
@@ -131,7 +214,7 @@ test('an upstream that could not start does so for the next who asks', async () 
 })
 
 test('an upstream counts those in hand about the same, wherever they were asked', async () => {
-  const upstreams = new Upstreams()
+  const upstreams = new Upstreams(10)
   const signal = new AbortController().signal
   const ask = (index: number, about: string) =>
     upstreams.ask(index, { about, delay: 100, status: 200 }, signal)
