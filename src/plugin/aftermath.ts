@@ -19,10 +19,11 @@ import type { ActiveRequest } from './active-request.js'
 
 /** Whether any work is left, or may be, of a request that has just been closed. */
 export function owesWork(request: ActiveRequest): boolean {
-  const { rules, outcome, response, sending, isReplaced } = request
-  if (rules.releaseOn === 'close') return false
+  const { rules, outcome, sending, isReplaced } = request
+  // So many open connections are what a limit of upgraded ones means.
+  if (rules.releaseOn === 'close' || request.isUpgraded) return false
   // Asked at the end: behind it nothing tells that a stream was being sent.
-  request.passedHooks ||= sending && (response.headersSent || isStreamed(request))
+  request.passedHooks ||= sending && isWritten(request)
   if (request.running > 0) return true
   // Answered by whoever worked on it, or given away.
   if ((outcome !== 'aborted' && !isReplaced) || request.isHijacked || !request.working) return false
@@ -38,8 +39,12 @@ export function isUnread(raw: IncomingMessage): boolean {
   return raw.readableFlowing === null
 }
 
-/** Its `onSend` hooks have passed, which may have made another stream of it; what is left is to send it. */
-function isStreamed({ stream, response }: ActiveRequest): boolean {
+/**
+ * Its `onSend` hooks have passed, which may have made another stream of it; what is left is to send it.
+ * Over HTTP/2 the end of an answer to a stream that was reset is its close.
+ */
+function isWritten({ stream, response }: ActiveRequest): boolean {
+  if (response.headersSent || response.writableEnded) return true
   if (response.listenerCount('unpipe') > 0) return true
   if (stream === undefined || stream instanceof Readable) return false
   return readableOf(stream)?.locked ?? true

@@ -62,14 +62,14 @@ export class Concurrency implements AppConcurrency {
       for (const limiter of this.limiters) limiter.close()
     })
     this.stalls = new Stalls(this.active, this.limiters, settings.stall)
-    this.#sockets = new Sockets(
-      server,
-      (socket, before) => {
+    this.#sockets = new Sockets(server, {
+      onConnection: (socket, before) => {
         if (before === undefined) this.pressure?.connected()
         connections.add(socket, before)
       },
-      (session) => connections.addSession(session),
-    )
+      onSession: (session) => connections.addSession(session),
+      onStream: (stream) => connections.addStream(stream),
+    })
   }
 
   get draining(): boolean {

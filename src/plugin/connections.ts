@@ -2,16 +2,24 @@
  * The connections of an app, and how each kind is ended: one of HTTP/1.1 once nothing is to be
  * answered on it, a session of HTTP/2 once its last stream is over, and one that speaks another
  * protocol by whoever took it, or when time is up.
+ *
+ * Node ends its side behind a session's last stream and waits for the other. Whoever reads slowly what
+ * was sent still says so on the way, and would lose it if nobody listened; so those that had a stream
+ * are waited for until time is up.
  */
 import type { ServerResponse } from 'node:http'
-import type { ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+
+const kStreams = Symbol('sluice.streams')
 
 /** Node keeps here the response that a socket is busy with, and what parses requests off it. */
 type HttpSocket = Socket & {
   _httpMessage?: ServerResponse | null
   parser?: object | null
   alpnProtocol?: string | false | null
+  /** Those of its session, if it ever had any. */
+  [kStreams]?: { open: number }
 }
 
 /** What the app's servers speak. */
@@ -58,6 +66,18 @@ export class Connections {
     session.once('close', () => this.#sessions.delete(session))
   }
 
+  /** To be told of each stream, by whom a session is known that nobody told of. */
+  addStream(stream: ServerHttp2Stream): void {
+    const session = stream.session as ServerHttp2Session | undefined
+    if (session === undefined || session.destroyed) return
+    if (!this.#sessions.has(session)) this.addSession(session)
+    const socket = session.socket as HttpSocket
+    socket[kStreams] ??= { open: 0 }
+    const streams = socket[kStreams]
+    streams.open++
+    stream.once('close', () => streams.open--)
+  }
+
   /**
    * Each session says GOAWAY, and ends with the last of its streams. It names the last stream that was
    * taken, so that a client may send again, elsewhere, what was on its way; a GOAWAY that would let
@@ -77,12 +97,15 @@ export class Connections {
   cut(): void {
     this.closeSessions()
     for (const socket of this.#sockets) {
-      if (this.#isIdle(socket) || isHandedOver(socket)) socket.destroy()
+      if (this.#isIdle(socket) || isHandedOver(socket) || socket[kStreams]?.open === 0) {
+        socket.destroy()
+      }
     }
   }
 
   #isIdle(socket: HttpSocket): boolean {
-    return !(socket._httpMessage || isHandedOver(socket) || this.#hasSession(socket))
+    if (this.#hasSession(socket)) return socket[kStreams] === undefined
+    return !(socket._httpMessage || isHandedOver(socket))
   }
 
   #hasSession({ parser, alpnProtocol }: HttpSocket): boolean {

@@ -12,6 +12,7 @@ const kEndable = Symbol('sluice.request')
 /** Whoever is told of a response's end. */
 export interface Endable {
   readonly response: ServerResponse
+  readonly isHijacked: boolean
   /** May be called more than once. @param finished its response says that all of it was given out */
   close(finished?: boolean): void
 }
@@ -23,8 +24,13 @@ export function watchEnd(request: Endable, raw: IncomingMessage): void {
   const response: WatchedResponse = request.response
   response[kEndable] = request
   response.on('close', onClose)
-  if (wantsUpgrade(raw)) response.on('finish', onRefusedUpgrade)
-  else if (!(isHttp2(raw) || isServed(raw))) response.on('finish', onFinish)
+  if (wantsUpgrade(raw)) {
+    response.on('finish', onRefusedUpgrade)
+    // Node listens to nothing more there, and a client that waits may leave by ending its side.
+    raw.socket.once('end', () => {
+      if (!request.isHijacked) raw.socket.destroySoon()
+    })
+  } else if (!(isHttp2(raw) || isServed(raw))) response.on('finish', onFinish)
 }
 
 /** By Node's own HTTP server, which sees to its end: not by an adapter, a mock, or a test. */
@@ -56,10 +62,13 @@ export function isGone(raw: IncomingMessage): boolean {
 /**
  * Whether all of the answer was given out, once the response is over. `writableFinished` alone would
  * call every injected request aborted, so an ended response whose socket lives is an answer, too; over
- * HTTP/2 it is true of reset streams, and what was ended may have been reset before it was out.
+ * HTTP/2 it is true of reset streams, and what was ended may have been reset before it was out, or ended
+ * only because its owner heard of the reset.
  */
 export function isWhole(response: ServerResponse, raw: IncomingMessage): boolean {
-  if (isHttp2(raw)) return response.writableEnded && response.writableFinished
+  if (isHttp2(raw)) {
+    return response.writableEnded && response.writableFinished && !streamOf(raw).aborted
+  }
   if (response.writableFinished) return true
   return response.writableEnded && raw.socket?.destroyed !== true
 }

@@ -7,7 +7,7 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:http'
-import type { ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 
 /** Node's channel of accepted connections. */
@@ -20,19 +20,24 @@ type SecureSocket = Socket & { _parent?: Socket | null }
 
 /** @param before the same connection's, until its handshake was over */
 type OnConnection = (socket: Socket, before: Socket | undefined) => void
-type OnSession = (session: ServerHttp2Session) => void
+
+/** Who is told. */
+interface Listeners {
+  onConnection: OnConnection
+  /** Of the first connection of another server than the first, only the streams are told of. */
+  onSession(session: ServerHttp2Session): void
+  onStream(stream: ServerHttp2Stream): void
+}
 
 export class Sockets {
   readonly #first: Server
   readonly #handler: unknown
-  readonly #onConnection: OnConnection
-  readonly #onSession: OnSession
+  readonly #listeners: Listeners
 
-  constructor(first: Server, onConnection: OnConnection, onSession: OnSession) {
+  constructor(first: Server, listeners: Listeners) {
     this.#first = first
     this.#handler = handlerOf(first)
-    this.#onConnection = onConnection
-    this.#onSession = onSession
+    this.#listeners = listeners
     first.on('connection', this.#onPlain)
     this.#listen(first)
     first.once('listening', this.#onListening)
@@ -41,20 +46,22 @@ export class Sockets {
   stop(): void {
     this.#first.off('connection', this.#onPlain)
     this.#first.off('secureConnection', this.#onSecure)
-    this.#first.off('session', this.#onSession)
+    this.#first.off('session', this.#listeners.onSession)
+    this.#first.off('stream', this.#listeners.onStream)
     this.#first.off('listening', this.#onListening)
     unsubscribe(ACCEPTED, this.#onAccepted)
   }
 
   #listen(server: Server): void {
     server.on('secureConnection', this.#onSecure)
-    server.on('session', this.#onSession)
+    server.on('session', this.#listeners.onSession)
+    server.on('stream', this.#listeners.onStream)
   }
 
-  readonly #onPlain = (socket: Socket): void => this.#onConnection(socket, undefined)
+  readonly #onPlain = (socket: Socket): void => this.#listeners.onConnection(socket, undefined)
 
   readonly #onSecure = (socket: SecureSocket): void =>
-    this.#onConnection(socket, socket._parent ?? undefined)
+    this.#listeners.onConnection(socket, socket._parent ?? undefined)
 
   readonly #onListening = (): void => subscribe(ACCEPTED, this.#onAccepted)
 

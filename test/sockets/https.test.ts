@@ -1,17 +1,15 @@
 /** Guarantee 7 over TLS, with a key that both ends know in place of a certificate. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import fastify from 'fastify'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { LoopLimiter } from '../../src/core/loop-limiter.js'
 import sluice from '../../src/index.js'
 import { deferred } from '../support/deferred.js'
 import { hasBoth, twoAddresses } from '../support/localhost.js'
+import { connectPsk, psk } from '../support/psk.js'
 import { get, open, until } from '../support/wire.js'
-
-const key = Buffer.from('a key that both of them know')
-const tls = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
 
 const sockets: TLSSocket[] = []
 
@@ -23,18 +21,15 @@ afterEach(() => {
 })
 
 async function secure(port: number, host: string): Promise<TLSSocket> {
-  const pskCallback = () => ({ psk: key, identity: 'test' })
-  const checkServerIdentity = () => undefined
-  const socket = connect({ port, host, pskCallback, checkServerIdentity, ...tls })
+  const socket = connectPsk(port, host)
   sockets.push(socket)
-  socket.on('error', () => {})
   await once(socket, 'secureConnect')
   return socket
 }
 
 async function closes(name: string, host: string): Promise<void> {
   const connected = vi.spyOn(LoopLimiter.prototype, 'connected')
-  const app = fastify({ https: { pskCallback: () => key, ...tls } })
+  const app = fastify({ https: { ...psk } })
   const held = deferred<string>()
   let came = 0
   app.get('/outside', () => {

@@ -23,6 +23,15 @@ export interface Wire {
 
 export async function open(port: number, host = '127.0.0.1'): Promise<Wire> {
   const socket = connect({ port, host, allowHalfOpen: true })
+  const wire = wireOf(socket)
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve)
+    socket.once('error', reject)
+  })
+  return wire
+}
+
+export function wireOf(socket: Socket): Wire {
   let text = ''
   socket.setEncoding('latin1').on('data', (chunk) => {
     text += chunk
@@ -31,10 +40,6 @@ export async function open(port: number, host = '127.0.0.1'): Promise<Wire> {
   socket.on('error', () => {})
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   socket.once('end', () => socket.end())
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve)
-    socket.once('error', reject)
-  })
   return {
     socket,
     text: () => text,
