@@ -84,8 +84,9 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
       exposeHeadRoute: false,
       onRequest: (_request, reply, done) => {
         if (plain.size + detailed.size < watchers) return done()
-        reply.code(503).header('retry-after', String(RETRY_FULL))
-        done(new Error(`As many as may watch at once do: ${watchers}`))
+        reply.header('retry-after', String(RETRY_FULL))
+        const full = new Error(`As many as may watch at once do: ${watchers}`)
+        done(Object.assign(full, { statusCode: 503 }))
       },
       schema: {
         querystring: {

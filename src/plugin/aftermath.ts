@@ -46,7 +46,9 @@ export function isUnread(raw: IncomingMessage): boolean {
 function isWritten({ stream, response }: ActiveRequest): boolean {
   if (response.headersSent || response.writableEnded) return true
   if (response.listenerCount('unpipe') > 0) return true
-  if (stream === undefined || stream instanceof Readable) return false
+  if (stream === undefined) return false
+  // By now it may have been let go of again.
+  if (stream instanceof Readable) return stream.readableFlowing !== null
   return readableOf(stream)?.locked ?? true
 }
 

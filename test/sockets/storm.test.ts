@@ -31,6 +31,8 @@ async function buildServer(): Promise<readonly string[]> {
     '/patterns/tasks?n=100',
     '/patterns/threads/hello?n=1',
     '/patterns/broadcast',
+    '/patterns/polling?for=200',
+    '/patterns/fan-out?delay=1',
   ]
 }
 
