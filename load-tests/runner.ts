@@ -57,8 +57,8 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
     quick,
     signal,
     stand: { core, progress, signal },
-    start: async (env = {}) => {
-      const server = await TestServer.start(env, core, signal)
+    start: async (env = {}, how = {}) => {
+      const server = await TestServer.start(env, core, signal, how)
       servers.push(server)
       progress.say(`${name}: server ${server.pid} listens on ${server.url}`)
       return server

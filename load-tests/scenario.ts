@@ -1,7 +1,7 @@
 /** The contract between a scenario, the runner and the report. */
 import type { Load, Volley } from './load.js'
 import type { Progress } from './progress.js'
-import type { ServerEnv, TestServer } from './server.js'
+import type { ServerEnv, Start, TestServer } from './server.js'
 import type { Place } from './subject.js'
 
 export interface Scenario {
@@ -27,7 +27,7 @@ export interface Context {
   /** For servers that are not ours: whoever starts one stops it. */
   readonly stand: Stand
   /** A server in its own process. The runner stops it, and takes no exit code but 0. */
-  start(env?: ServerEnv): Promise<TestServer>
+  start(env?: ServerEnv, how?: Start): Promise<TestServer>
   /** A warm-up, then the run that counts. */
   measure(server: TestServer, load: MeasuredLoad): Promise<Row>
   /** A run with neither warm-up nor progress, to go on beside another. */

@@ -8,6 +8,14 @@ import { fileURLToPath } from 'node:url'
 import { Client } from 'undici'
 import type { Snapshot } from '../src/index.js'
 
+/** How else its process is started. */
+export interface Start {
+  /** Of Node's own. */
+  readonly args?: readonly string[]
+  /** A descriptor to write its log to; default: kept here. */
+  readonly stdout?: number
+}
+
 export type ServerEnv = Readonly<Record<string, string>>
 
 const ENTRY = fileURLToPath(new URL('../dist/src/server.js', import.meta.url))
@@ -31,9 +39,14 @@ export class TestServer {
   readonly #control: Client
 
   /** Listens on a free port when it resolves. @param core to pin it to */
-  static async start(env: ServerEnv, core: number | undefined, signal: AbortSignal) {
+  static async start(
+    env: ServerEnv,
+    core: number | undefined,
+    signal: AbortSignal,
+    how: Start = {},
+  ) {
     if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing: npm run build`)
-    const server = new TestServer(await freePort(), env, core, signal)
+    const server = new TestServer(await freePort(), env, core, signal, how)
     try {
       await server.#ready()
       return server
@@ -43,8 +56,14 @@ export class TestServer {
     }
   }
 
-  private constructor(port: number, env: ServerEnv, core: number | undefined, signal: AbortSignal) {
-    const command = [process.execPath, ENTRY]
+  private constructor(
+    port: number,
+    env: ServerEnv,
+    core: number | undefined,
+    signal: AbortSignal,
+    { args: nodeArgs = [], stdout }: Start,
+  ) {
+    const command = [process.execPath, ...nodeArgs, ENTRY]
     const [file = '', ...args] =
       core === undefined ? command : ['taskset', '-c', String(core), ...command]
     this.url = `http://127.0.0.1:${port}`
@@ -52,7 +71,7 @@ export class TestServer {
     this.#child = spawn(file, args, {
       // Its own defaults, whatever this process was started with.
       env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...env, PORT: String(port) },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout ?? 'pipe', 'pipe', 'ipc'],
     })
     running.add(this.#child)
     this.#child.on('exit', () => running.delete(this.#child))
@@ -70,6 +89,13 @@ export class TestServer {
   /** The last lines it logged: warnings and worse. */
   get log(): string {
     return this.#log.join('\n')
+  }
+
+  /** Asks what its start has loaded to answer. */
+  async ask(question: string): Promise<unknown> {
+    const answered = once(this.#child, 'message', { signal: this.#signal })
+    this.#child.send(question)
+    return (await answered)[0]
   }
 
   async snapshot(): Promise<Snapshot> {

@@ -63,6 +63,10 @@ export class Subject {
     this.url = `http://127.0.0.1:${port}`
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** What the process has spent since its start, all threads; NaN where nobody can tell. */
   cpuSeconds(): Promise<number> {
     return this.#usage()

@@ -41,6 +41,14 @@ export const PUBLIC_FOLDER: string = join(
   'public',
 )
 
+/**
+ * By itself Node looks for headers and requests that take too long every 30 s, so that a minute may
+ * be one and a half.
+ */
+export const HTTP: { readonly connectionsCheckingInterval: number } = {
+  connectionsCheckingInterval: 2000,
+}
+
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/
 /** Of an error that is answered, in UTF-16 units. */
 const LONGEST_MESSAGE = 500
@@ -128,6 +136,7 @@ export function createApp(
     ajv: { customOptions: { removeAdditional: false } },
     // A body that trickles in holds its permit all the while; Fastify's own default is no bound.
     requestTimeout: 60_000,
+    http: HTTP,
     // As long as a header may be: what no route takes is a 404 as any other, and no limiter's name is
     // too long to be asked for.
     routerOptions: { maxParamLength: maxHeaderSize },

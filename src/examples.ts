@@ -1,13 +1,14 @@
 /**
  * The article's eight servers on the article's eight ports, in one process: one app, one plugin, and
- * a plain listener a port that hands its connections to the app. Where hyper answers any method on
+ * a plain listener a port that hands its connections to the app. The first port is the app's own
+ * server's: Node looks after the time-outs of connections only where that listens. Where hyper answers any method on
  * any path, so does the port: its requests are rewritten to its example's path before routing.
  */
 import { type IncomingMessage, METHODS } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, HTTPMethods } from 'fastify'
-import { createApp, PUBLIC_FOLDER, registerExamples } from './app.js'
+import { createApp, HTTP, PUBLIC_FOLDER, registerExamples } from './app.js'
 import sluice from './index.js'
-import { Listener } from './listener.js'
+import { Listener, openServer } from './listener.js'
 import { logRequests } from './request-log.js'
 
 /** A port's only path, or the paths that it tells apart. */
@@ -45,7 +46,7 @@ export async function buildExamples(
   const app = createApp(logger, {
     exposeHeadRoutes: false,
     // As hyper: no Host is asked for, and a path may have 64 KB.
-    http: { requireHostHeader: false, maxHeaderSize: 128 * 1024 },
+    http: { ...HTTP, requireHostHeader: false, maxHeaderSize: 128 * 1024 },
     rewriteUrl: (request) => rewrite(request, names.get(request.socket.localPort ?? 0)),
   })
   // hyper's handlers leave bodies unread: whatever their type says, or however broken it is.
@@ -60,13 +61,17 @@ export async function buildExamples(
     folder: options.folder ?? PUBLIC_FOLDER,
   })
   const listeners = Object.entries(EXAMPLES).map(
-    ([name, { port }]) => [name as ExampleName, port, new Listener(app)] as const,
+    ([name, { port }], index) =>
+      [name as ExampleName, port, index === 0 ? undefined : new Listener(app)] as const,
   )
 
   async function listen(any?: 'any'): Promise<Record<ExampleName, number>> {
     const ports = {} as Record<ExampleName, number>
-    for (const [name, port, listener] of listeners) {
-      ports[name] = (await listener.open('127.0.0.1', any === 'any' ? 0 : port)).port
+    const host = '127.0.0.1'
+    for (const [name, article, listener] of listeners) {
+      const port = any === 'any' ? 0 : article
+      const open = listener?.open(host, port) ?? openServer(app, app.server, host, port)
+      ports[name] = (await open).port
       names.set(ports[name], name)
     }
     return ports

@@ -24,17 +24,27 @@ export class Listener {
   }
 
   /** Resolves with where it listens, once the app is ready. @param port 0 for any free one. */
-  async open(host: string, port: number): Promise<AddressInfo> {
-    await this.#app.ready()
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject)
-        surviveAccept(this.#app, this.#server)
-        resolve(this.#server.address() as AddressInfo)
-      })
-    })
+  open(host: string, port: number): Promise<AddressInfo> {
+    return openServer(this.#app, this.#server, host, port)
   }
+}
+
+/** As `Listener.open`, also for the app's own server. */
+export async function openServer(
+  app: FastifyInstance,
+  server: Server,
+  host: string,
+  port: number,
+): Promise<AddressInfo> {
+  await app.ready()
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      surviveAccept(app, server)
+      resolve(server.address() as AddressInfo)
+    })
+  })
 }
 
 /** Milliseconds between two lines about connections that could not be taken in. */

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
@@ -10,24 +10,7 @@ import { schema } from '../src/config.js'
 import * as errors from '../src/core/errors.js'
 import { EXAMPLES } from '../src/examples.js'
 import { EXEMPT } from '../src/plugin/options.js'
-
-const root = resolve(import.meta.dirname, '..')
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-
-/** The cells of the table whose header row starts with this cell. */
-function table(firstHeader: string): string[][] {
-  const lines = readme.split('\n')
-  const start = lines.findIndex(
-    (line, index) => line.startsWith(`| ${firstHeader} |`) && lines[index + 1]?.startsWith('|--'),
-  )
-  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
-  return lines.slice(start + 2, end).map((line) =>
-    line
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim().replaceAll('`', '')),
-  )
-}
+import { readme, root, table } from './support/readme.js'
 
 interface Annotated {
   default?: unknown

@@ -13,6 +13,7 @@ export const subjects: Readonly<Record<string, Build>> = {
   'bare refusal': async () => (await import('./fast.js')).bareRefusal(),
   'plugin full': async () => (await import('./fast.js')).full(),
   files: async () => (await import('./files.js')).files(),
+  'HTTP/2': async () => (await import('./http2.js')).http2(),
   'cpu, bare Fastify': async () => (await import('./overload.js')).bare('cpu'),
   'cpu, under-pressure': async () => (await import('./overload.js')).pressed('cpu'),
   'cpu, fixed limit': async () => (await import('./overload.js')).fixed('cpu'),

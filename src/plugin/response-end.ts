@@ -39,8 +39,9 @@ export function isServed(raw: IncomingMessage): boolean {
   return server !== undefined && server !== null
 }
 
-export function isHttp2({ httpVersionMajor }: IncomingMessage): boolean {
-  return httpVersionMajor === 2
+export function isHttp2(raw: IncomingMessage): boolean {
+  // A client of HTTP/1.1 may say `HTTP/2.0`, too, and Node takes it at its word.
+  return raw.httpVersionMajor === 2 && streamOf(raw) !== undefined
 }
 
 /** Node has given its connection away, because somebody listens for upgrades. */

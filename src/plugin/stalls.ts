@@ -1,10 +1,10 @@
 /**
  * Requests that wait for nothing but their client. One that takes no byte of its answer for `stall`
  * milliseconds is cut. One that keeps others waiting has less time: a permit stands for work, and is
- * none of a client's that does nothing. So as soon as anybody queues, an answer that does not move,
- * and whose handler has settled, gives its permits back for good, and goes on without; a request whose
- * body does not move gives them back until it is complete, and then queues for them again, behind its
- * body. Who sends and takes what there is never notices, and nobody is cut for being slow.
+ * none of a client's that does next to nothing. So as soon as anybody queues, an answer that hardly
+ * moves, and whose handler has settled, gives its permits back for good, and goes on without; a request
+ * whose body hardly moves gives them back until it is complete, and then queues for them again, behind
+ * its body. Who sends and takes what there is never notices, and nobody is cut for being slow.
  *
  * One timer for all, and only while there are requests: each look costs some 50 ns for each of them.
  */
@@ -16,6 +16,8 @@ import { connectionOf, receivedOf, sentOf } from './progress.js'
 /** Milliseconds between two looks, while somebody queues and while nobody does. */
 const HURRIED = 25
 const CALM = 1000
+/** Bytes from one look to the next that are worth a permit: 160 KB a second. */
+const LEAST = 4096
 
 interface Standstill {
   readonly position: number
@@ -83,11 +85,12 @@ export class Stalls {
     sent: number | undefined,
   ): void {
     const connection = connectionOf(request)
-    if (position !== before?.position) {
+    const moved = before === undefined ? Infinity : Math.abs(position - before.position)
+    if (this.#hurried && moved < LEAST) request.lend()
+    if (before === undefined || moved > 0) {
       this.#known.set(request, { position, connection, since: now })
       return
     }
-    if (this.#hurried) request.lend()
     const since = connection === before.connection ? before.since : now
     this.#known.set(request, { position, connection, since })
     if (sent !== undefined && now - since >= this.#longest) request.cut()

@@ -133,6 +133,24 @@ describe('a client that sends nothing of its body', () => {
     for (const wire of [...halves, other]) wire.socket.destroy()
   })
 
+  test('or sends it in drips, keeps no permit either', async () => {
+    const { app, port } = await build({ limit: 1 })
+    const drips = await send(port, body(BIG))
+    await until(() => app.concurrency.snapshot().requests.active === 1)
+    // Whenever the plugin looks, some has come.
+    const timer = setInterval(() => drips.socket.write('x'), 1)
+    try {
+      const other = await send(port, get('/fast'))
+      await until(() => other.text().includes('200 OK'), undefined, 2000)
+      other.socket.destroy()
+      expect(app.concurrency.snapshot().requests).toMatchObject({ active: 1, aborted: 0 })
+    } finally {
+      clearInterval(timer)
+      drips.socket.destroy()
+    }
+    await untilIdle({ app })
+  })
+
   test('and leaves then, has lost nothing of anybody', async () => {
     const { app, port } = await build({ limit: 1 })
     const half = await send(port, `${body(100)}x`)

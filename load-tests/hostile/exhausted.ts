@@ -1,0 +1,119 @@
+/** No descriptors left, or no room on the disk of the log: the server lives, and recovers. Linux only. */
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Check, Context, Scenario } from '../scenario.js'
+import type { TestServer } from '../server.js'
+import { ask } from '../storm.js'
+import { Crowd } from './crowd.js'
+import { kinds } from './kinds.js'
+import type { Settings } from './settings.js'
+import { isQuiet, nothingUncaught, quiet } from './watch.js'
+
+const FILES = 80
+/** Descriptors that are left while the paths are asked for. */
+const FREE = [0, 1, 4]
+const PATHS = [
+  '/fast',
+  '/file',
+  '/public/data.txt',
+  '/metrics',
+  '/patterns/threads/hello',
+  '/patterns/fan-out?delay=1',
+  '/patterns/files/read',
+  '/health/live',
+]
+const env = { TIME_SCALE: '0.01' }
+const QUIET_WITHIN = 60_000
+const LINES = 100
+
+export function exhausted(_settings: Settings): Scenario {
+  return {
+    name: 'exhausted',
+    question: 'Does the server live without descriptors, or with its disk full, and recover?',
+    async run(context) {
+      const { start, signal, stand } = context
+      if (!canLimit()) return { rows: [], checks: [], tables: [NOT_HERE] }
+      const problems: string[] = []
+      const trouble: Check[] = []
+      let asked = 0
+      for (const free of FREE) {
+        const server = await start(env)
+        const port = Number(new URL(server.url).port)
+        const end = stand.progress.start(`${free} of ${FILES} descriptors free`, 1, () => 0)
+        // What it opens by itself at the first requests is open then.
+        await ask(port, '/fast', signal)
+        limitFiles(server, FILES)
+        const crowd = new Crowd(port, SILENT)
+        const room = FILES - free - openFiles(server)
+        await crowd.gather(Math.max(room, 0) + (free === 0 ? 20 : 0))
+        await sleep(200)
+        // Each is answered, refused, or not even accepted; none ends the process.
+        const during = PATHS.map((path) =>
+          ask(port, path, AbortSignal.any([signal, AbortSignal.timeout(2000)])).catch(() => 0),
+        )
+        asked += (await Promise.all(during)).length
+        crowd.leave()
+        await sleep(300)
+        for (const path of PATHS) {
+          const status = await ask(port, path, signal).catch((error: Error) => error.message)
+          if (status !== 200) problems.push(`${free} free: ${path} ${status} afterwards`)
+        }
+        trouble.push(
+          quiet(await server.until(isQuiet, QUIET_WITHIN), 0),
+          nothingUncaught(server.log),
+        )
+        end()
+      }
+      return {
+        rows: [],
+        checks: [
+          {
+            name: 'every path is answered with 200 once they have returned',
+            ok: problems.length === 0,
+            detail: problems.join('; ') || `${asked} requests without, ${PATHS.length} paths each`,
+          },
+          ...trouble.filter(({ ok }) => !ok),
+          await diskFull(context),
+        ],
+      }
+    },
+  }
+}
+
+/** Each request is a line of log that is not to be had. */
+async function diskFull({ start, signal, stand }: Context): Promise<Check> {
+  const stdout = openSync('/dev/full', 'w')
+  const end = stand.progress.start('a log whose disk is full', 1, () => 0)
+  try {
+    const server = await start({ ...env, LOG_LEVEL: 'info' }, { stdout })
+    const port = Number(new URL(server.url).port)
+    const statuses: number[] = []
+    for (let n = 0; n < LINES; n++) statuses.push(await ask(port, '/fast', signal))
+    const answered = statuses.filter((status) => status === 200).length
+    return {
+      name: 'with nowhere to log to, all are answered',
+      ok: answered === LINES,
+      detail: `${answered} of ${LINES}`,
+    }
+  } finally {
+    end()
+    closeSync(stdout)
+  }
+}
+
+const SILENT = kinds[0] as (typeof kinds)[number]
+const NOT_HERE = { head: ['descriptors'], rows: [['not tried: it takes Linux and prlimit']] }
+
+function canLimit(): boolean {
+  return existsSync('/proc/self/fd') && spawnSync('prlimit', ['--version']).status === 0
+}
+
+function limitFiles({ pid }: TestServer, files: number): void {
+  const { status } = spawnSync('prlimit', ['--pid', String(pid), `--nofile=${files}:${files}`])
+  if (status !== 0) throw new Error('prlimit may not')
+}
+
+function openFiles({ pid }: TestServer): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
