@@ -10,6 +10,7 @@
 import type { ServerResponse } from 'node:http'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import { finished } from 'node:stream'
 
 const kStreams = Symbol('sluice.streams')
 
@@ -75,7 +76,8 @@ export class Connections {
     socket[kStreams] ??= { open: 0 }
     const streams = socket[kStreams]
     streams.open++
-    stream.once('close', () => streams.open--)
+    // Not all that are over close (response-end.ts).
+    finished(stream, { readable: false }, () => streams.open--)
   }
 
   /**

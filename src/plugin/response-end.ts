@@ -1,8 +1,10 @@
 /**
  * How the end of a response is told. Nearly every end emits `close`: answered, aborted, hijacked,
  * failed, a stream that was reset, a session that died. What does not is asked otherwise: responses
- * that no server of Node's gave out (adapters, mocks), and those to a request for an upgrade that was not
- * granted, emit `finish` alone; those behind another on a pipelined connection are in pipelining.ts.
+ * that no server of Node's gave out (adapters, mocks), and those to a request for an upgrade that was
+ * not granted, emit `finish` alone; a stream of HTTP/2 does, too, while its client could still send, and
+ * now and then for ever, when its session closes just then; those behind another on a pipelined
+ * connection are in pipelining.ts.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
@@ -17,7 +19,10 @@ export interface Endable {
   close(finished?: boolean): void
 }
 
-type WatchedResponse = ServerResponse & { [kEndable]?: Endable }
+interface Watched {
+  [kEndable]?: Endable
+}
+type WatchedResponse = ServerResponse & Watched
 
 /** Has `close` called at the response's end. One shared listener: a closure a request costs more. */
 export function watchEnd(request: Endable, raw: IncomingMessage): void {
@@ -30,7 +35,11 @@ export function watchEnd(request: Endable, raw: IncomingMessage): void {
     raw.socket.once('end', () => {
       if (!request.isHijacked) raw.socket.destroySoon()
     })
-  } else if (!(isHttp2(raw) || isServed(raw))) response.on('finish', onFinish)
+  } else if (isHttp2(raw)) {
+    const stream: ServerHttp2Stream & Watched = streamOf(raw)
+    stream[kEndable] = request
+    stream.on('finish', onClose)
+  } else if (!isServed(raw)) response.on('finish', onFinish)
 }
 
 /** By Node's own HTTP server, which sees to its end: not by an adapter, a mock, or a test. */
@@ -74,7 +83,7 @@ export function isWhole(response: ServerResponse, raw: IncomingMessage): boolean
   return response.writableEnded && raw.socket?.destroyed !== true
 }
 
-function onClose(this: WatchedResponse): void {
+function onClose(this: Watched): void {
   this[kEndable]?.close()
 }
 

@@ -74,6 +74,7 @@ describe.each(Object.entries(transports))('%s', (_name, transport) => {
       note(request)
       reply.hijack()
     })
+    app.post('/small', { ...quick, bodyLimit: 1000 }, async () => 'small')
     app.post('/upload', quick, async (request) => {
       note(request)
       return request.body
@@ -216,6 +217,15 @@ describe.each(Object.entries(transports))('%s', (_name, transport) => {
     for (const answer of answers.reverse()) cancel(answer)
     await permitsAreBack()
     expect(handled).toHaveLength(2)
+  })
+
+  test('an answer that is out returns its permits, whatever its client has still to send', async () => {
+    const socket = transport.dial(port, '127.0.0.1').resume()
+    const bad = '{'.repeat(2_000)
+    socket.write(Buffer.concat([preface, post(1, '/small'), data(1, bad)]))
+    await until(() => counts().answered === 1)
+    await permitsAreBack()
+    socket.destroy()
   })
 
   test('a refused upload costs the other streams of its session nothing', async () => {
