@@ -185,7 +185,7 @@ test('a storm of all protocols at once leaks no permit, loses no request and kee
   const { requests, limiters } = app.concurrency.snapshot()
   expect(requests.answered).toBeGreaterThan(CLIENTS / 2)
   expect(requests.aborted).toBeGreaterThan(CLIENTS / 5)
-  expect(requests.rejected).toBeGreaterThan(CLIENTS / 50)
+  expect(requests.rejected).toBeGreaterThan(CLIENTS / 200)
   expect(limiters.filter(({ admitted }) => admitted === 0).map(({ name }) => name)).toEqual([])
   // The permits are not only counted as back: they can be taken again, as many as there were.
   const client = await dial(transport, port, HOST)
