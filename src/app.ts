@@ -87,7 +87,7 @@ export async function buildServer(
     queue:
       config.LIMIT === undefined
         ? undefined
-        : { size: config.QUEUE_SIZE, timeout: config.QUEUE_TIMEOUT_MS },
+        : { size: config.QUEUE_SIZE, timeout: queueTimeoutOf(config) },
     pressure: config.PRESSURE,
   })
 
@@ -111,6 +111,14 @@ export async function buildServer(
     await scope.register(limits, { token: config.ADMIN_TOKEN })
     await scope.register(dashboard, example)
   }
+}
+
+/**
+ * Before a number that an operator has set, whoever came waits: a crowd of clients that do nothing, and
+ * keep no permit for long, is no reason to refuse the others.
+ */
+function queueTimeoutOf({ LIMIT, QUEUE_TIMEOUT_MS }: AppConfig): number | undefined {
+  return QUEUE_TIMEOUT_MS ?? (typeof LIMIT === 'number' ? Number.POSITIVE_INFINITY : undefined)
 }
 
 /** The article's eight programs. */

@@ -65,8 +65,8 @@ const actual: Record<string, () => number> = {
     inSource('routes/patterns/broadcast.ts', 'KEPT = '),
   'files open at once in /patterns/files': () =>
     inSource('routes/patterns/files.ts', 'OPEN_FILES = '),
-  'connections to an upstream of /patterns/fan-out': () =>
-    inSource('routes/patterns/upstream.ts', 'CONNECTIONS = '),
+  'requests of /patterns/fan-out at once, and connections to each upstream': () =>
+    inSource('routes/patterns/fan-out.ts', 'PLACES = '),
   "ms that a pattern's parameter may ask for": () =>
     inSource('routes/patterns/input.ts', 'integer(initial, minimum, '),
   "characters of a pattern's text": () =>

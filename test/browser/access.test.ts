@@ -117,7 +117,8 @@ await describePage('the dashboard', (stage) => {
           [...one.childNodes].filter((node) => node.nodeType === 3),
         )
         const words = texts.flatMap((text) =>
-          [...String(text.nodeValue).matchAll(/[^ /]+/g)].map(({ 0: word, index }) => {
+          // Behind a hyphen a word may break anywhere.
+          [...String(text.nodeValue).matchAll(/[^ /-]+/g)].map(({ 0: word, index }) => {
             const range = document.createRange()
             range.setStart(text, index)
             range.setEnd(text, index + word.length)
