@@ -22,7 +22,7 @@ describe.each(Object.entries(transports))('%s', (_name, transport) => {
     const running = client.ask('/held')
     await until(() => held.length === 1)
     let over = false
-    const drained = app.concurrency.drain({ delay: 300 }).then((through) => {
+    const drained = app.concurrency.drain({ delay: 1000 }).then((through) => {
       over = true
       return through
     })
@@ -38,7 +38,7 @@ describe.each(Object.entries(transports))('%s', (_name, transport) => {
   test('who comes in the delay by a new session is served, and that one goes away, too', async () => {
     const { app, meet } = await serve()
     const idle = await meet()
-    const drained = app.concurrency.drain({ delay: 400 })
+    const drained = app.concurrency.drain({ delay: 1500 })
     await idle.closed
     const late = await meet()
     const answer = late.ask('/ok')

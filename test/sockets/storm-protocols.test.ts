@@ -134,6 +134,13 @@ async function wishAndLeave(): Promise<void> {
   socket.destroy()
 }
 
+/** More than may be open or wait. */
+async function crowd(): Promise<void> {
+  const all = Array.from({ length: 3 * OPEN }, talk)
+  await until(() => all.every(({ status }) => status() !== 0))
+  for (const { socket } of all) socket.terminate()
+}
+
 function talk(): Talk {
   const createConnection = () => connectPsk(port, HOST)
   return talkBy(new WebSocket(`ws://${HOST}:${port}/talk`, { createConnection }))
@@ -157,6 +164,7 @@ const kinds: readonly (() => Promise<void>)[] = [
   }),
   uploadHalf,
   wishAndLeave,
+  crowd,
 ]
 
 test('a storm of all protocols at once leaks no permit, loses no request and keeps no memory', async () => {

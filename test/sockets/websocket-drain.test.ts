@@ -70,7 +70,7 @@ describe.each(['before', 'behind'])('@fastify/websocket %s the plugin', (place) 
     await build()
     const client = await open(await listen(app), '/polite')
     let over = false
-    const drained = app.concurrency.drain({ delay: 400 }).then((through) => {
+    const drained = app.concurrency.drain({ delay: 1500 }).then((through) => {
       over = true
       return through
     })
@@ -82,7 +82,7 @@ describe.each(['before', 'behind'])('@fastify/websocket %s the plugin', (place) 
   test('who comes in the delay is served and told, who comes behind it is refused', async () => {
     await build()
     const port = await listen(app)
-    const drained = app.concurrency.drain({ delay: 300 })
+    const drained = app.concurrency.drain({ delay: 1000 })
     const client = await open(port, '/polite')
     await client.closed
     expect(client.heard).toEqual(['goodbye: SLUICE_CLOSED'])
