@@ -18,6 +18,9 @@ import { tellWait } from './server-timing.js'
 
 type Done = (error?: Error) => void
 
+/** Pipelined requests before one limiter that wait for others of their connections. */
+const MOST_OUTSIDE = 1000
+
 export class Gate {
   readonly #concurrency: Concurrency
   readonly #routes: Routes
@@ -44,7 +47,7 @@ export class Gate {
     const counts = route.traffic(request.method)
     // An earlier hook may have let the client go; a request that is never continued is collected.
     if (isGone(raw)) return traffic.countGone(counts)
-    const fate = isPipelined(reply.raw, raw) ? this.#fateOf(raw) : 'welcome'
+    const fate = isPipelined(reply.raw, raw) ? this.#fateOf(route, raw) : 'welcome'
     if (fate === 'ignored') return traffic.countGone(counts)
     const active = new ActiveRequest(list, counts, route, reply)
     request.concurrency = active
@@ -104,7 +107,7 @@ export class Gate {
     if (route.limiters.length === 0 && this.#settings.keyed === undefined) return done()
     if (active.closed || active.isReplaced) return
     if (isPipelined(active.response, active.request.raw)) {
-      const widest = (route.limiters.at(-1) ?? this.#settings.keyed?.limiters) as Admitting
+      const widest = this.#widestOf(route) as Admitting
       this.#concurrency.stalls.hurry()
       active.whenSendable(widest, () => this.#admit(route, active, done))
     } else this.#admit(route, active, done)
@@ -139,8 +142,15 @@ export class Gate {
     )
   }
 
-  #fateOf({ socket }: IncomingMessage): Fate {
-    return fateOf(socket, this.#settings.perConnection)
+  /** Of one more on its connection; many connections together wait no more than a queue has places. */
+  #fateOf(route: Route, { socket }: IncomingMessage): Fate {
+    const fate = fateOf(socket, this.#settings.perConnection)
+    const { outside = 0 } = this.#widestOf(route) ?? {}
+    return fate === 'welcome' && outside >= MOST_OUTSIDE ? 'last' : fate
+  }
+
+  #widestOf(route: Route): Pick<Admitting, 'outside'> | undefined {
+    return route.limiters.at(-1) ?? this.#settings.keyed?.limiters
   }
 
   #priorityOf(route: Route, request: FastifyRequest): number {

@@ -36,7 +36,8 @@ export interface SluiceOptions {
   abandonAfter?: number | undefined
   /**
    * How many requests of one connection may be in progress at once: an integer >= 1; default 100.
-   * Pipelined ones beyond it are refused, and with twice as many waiting the connection ends; of
+   * Pipelined ones beyond it are refused, and with twice as many waiting, or 1000 of all connections
+   * before one limiter, the connection ends; of
    * HTTP/2, clients are told how many streams there may be.
    */
   perConnection?: number | undefined

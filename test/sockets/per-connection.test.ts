@@ -107,6 +107,28 @@ test('what waits behind another is counted as queued, until its turn comes or it
   wires[0]?.socket.destroy()
 })
 
+test('of all connections together no more wait than a queue has places: beyond that they end', async () => {
+  const built = await build(100, 50)
+  const [limiter] = built.app.concurrency.limiters
+  const wires = await Promise.all(
+    Array.from({ length: 15 }, () => send(built.port, get('/first') + get('/next').repeat(90))),
+  )
+  await until(() => built.app.concurrency.snapshot().requests.total === 15 * 91)
+  expect(limiter?.queued).toBe(1000)
+  built.gate.resolve()
+  await until(() =>
+    wires.every(
+      (wire) => /connection: close/i.test(wire.text()) || answers(wire.text(), '200') === 91,
+    ),
+  )
+  const answered = wires.reduce((sum, wire) => sum + answers(wire.text(), '200'), 0)
+  expect(answered).toBe(15 + 1000)
+  const ended = wires.filter((wire) => answers(wire.text(), '503') === 1)
+  expect(ended.length).toBe(4)
+  await untilIdle(built)
+  for (const wire of wires) wire.socket.destroy()
+})
+
 test('clients of HTTP/2 are told how many streams there may be, unless the server allows fewer', async () => {
   const app = fastify({ http2: true }) as unknown as FastifyInstance
   apps.push(app)
