@@ -111,7 +111,11 @@ test('read again, it says how many lines are missing, and nothing that was taken
   expect(lines.at(-1)).toContain('closed, every request answered')
   const requests = lines.filter((line) => line.includes('GET /fast 200')).length
   expect(requests + lost).toBe(15_050)
-  expect(text).toContain(`"msg":"${lost} log lines were dropped"`)
+  // A look at the pipe by the one who pauses makes room for a few in between: then there are two gaps.
+  const gaps = [...text.matchAll(/"msg":"(\d+) log lines were dropped"/g)].map(([, gap]) =>
+    Number(gap),
+  )
+  expect(gaps.reduce((sum, gap) => sum + gap, 0)).toBe(lost)
 })
 
 test('a reader that has gone: the service goes on', async () => {
