@@ -9,6 +9,7 @@ export type {
   QueueOptions,
 } from './core/limiter-options.js'
 export { AimdLimit, type AimdOptions } from './core/limits/aimd.js'
+export { AutoLimit, type AutoOptions } from './core/limits/auto.js'
 export { FixedLimit } from './core/limits/fixed.js'
 export type { OfLimit } from './core/limits/given.js'
 export { Gradient2Limit, type Gradient2Options } from './core/limits/gradient2.js'

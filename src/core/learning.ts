@@ -4,23 +4,27 @@
  * deadlines learns only how fast its queue moves, and reads the clock for none that need not wait.
  */
 import { checkInteger, show, wrongType } from './check.js'
-import type { Clock } from './clock.js'
+import { type Clock, systemClock } from './clock.js'
+import { AutoLimit } from './limits/auto.js'
 import { claim, disclaim } from './limits/claim.js'
 import { FixedLimit } from './limits/fixed.js'
 import { type LimitAlgorithm, readLimit } from './limits/limit.js'
 import { Patience } from './patience.js'
 import { ShortestRun } from './shortest-run.js'
+import { processStops } from './stops.js'
 import type { Outcome, Token } from './token.js'
 import type { Waiter } from './waiter.js'
 
-/** Milliseconds: who sets a limit by hand means it for the load that there usually is. */
-const FIXED_BURST = 500
+/** Milliseconds that a burst may last before a limit that is meant for the load that there usually is. */
+const BURST = 500
 
 export class Learning {
   /** An integer >= 1. */
   limit: number
   /** The limit finds itself. */
   readonly adapts: boolean
+  /** What it learns of is also the wait for the event loop. */
+  readonly feelsLoop: boolean
   readonly #algorithm: LimitAlgorithm
   readonly #clock: Clock
   #runs: ShortestRun | undefined
@@ -36,8 +40,9 @@ export class Learning {
     this.#clock = clock
     this.limit = readLimit(algorithm)
     this.adapts = !(algorithm instanceof FixedLimit)
+    this.feelsLoop = this.adapts && !(algorithm instanceof AutoLimit)
+    if (!bounded) this.#patience = new Patience(this.feelsLoop ? undefined : BURST)
     if (this.adapts) claim(algorithm)
-    if (!bounded) this.#patience = new Patience(this.adapts ? undefined : FIXED_BURST)
   }
 
   /** @throws TypeError where the limit finds itself, RangeError or TypeError for no integer >= 1. */
@@ -54,20 +59,28 @@ export class Learning {
     return this.adapts || this.#runs !== undefined ? this.#clock() : 0
   }
 
-  /** Work without a time by the clock is no sample. */
+  /** Work without a time by the clock is no sample, nor is any that a stop of the process was part of. */
   end({ startTime, inFlight }: Token, outcome: Outcome): void {
     if (outcome === 'ignored' || outcome === 'abandoned') return
     if (!(this.adapts || this.#runs !== undefined)) return
     const now = this.#clock()
     const rtt = now - startTime
-    if (rtt <= 0) return
-    const dropped = outcome === 'dropped'
-    if (!dropped && startTime > 0) {
-      this.#runs?.record(rtt, now)
-      if (this.adapts) this.#patience?.learn(rtt, now)
+    if (rtt <= 0 || (this.#clock === systemClock && processStops.spans(startTime, now))) return
+    const succeeded = outcome === 'succeeded'
+    if (startTime > 0) {
+      if (succeeded) this.#runs?.record(rtt, now)
+      // Work goes on when its caller has left.
+      if (this.adapts && (succeeded || outcome === 'aborted')) {
+        this.#patience?.learn(this.#algorithm.usualRtt ?? rtt, now)
+      }
     }
     if (!this.adapts) return
-    this.#algorithm.onSample({ startTime, rtt, inFlight, dropped })
+    const dropped = outcome === 'dropped'
+    const sample = { startTime, rtt, inFlight, dropped }
+    if (succeeded || dropped) this.#algorithm.onSample(sample)
+    else if (this.#algorithm.learnsFromLosses !== true) return
+    else if (outcome === 'failed') this.#algorithm.onSample({ ...sample, failed: true })
+    else this.#algorithm.onSample({ ...sample, censored: true })
     this.limit = readLimit(this.#algorithm)
   }
 

@@ -12,7 +12,7 @@ import { Codel } from './codel.js'
 /** Milliseconds, for work that takes less. */
 const SHORTEST_TARGET = 25
 /** Of the targets' length; CoDel's own ratio, about. */
-const INTERVAL = 4
+const INTERVAL = 2
 /** The weight of the last run in the average. */
 const SMOOTHING = 0.05
 /** As many as there are slots leave in the time of a run; of many slots some tell enough. */
@@ -37,7 +37,7 @@ export class Patience {
     this.#codel = new Codel(Number.POSITIVE_INFINITY, shortestInterval)
   }
 
-  /** @param run milliseconds that one piece of work took @param now when it ended */
+  /** @param run milliseconds that one piece of work takes @param now when one ended */
   learn(run: number, now: number): void {
     this.#average(run, SMOOTHING, now)
   }

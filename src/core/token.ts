@@ -1,8 +1,8 @@
 /**
- * How a piece of work ended, as far as its limit should learn from it; `abandoned`: it did not, and
- * is not waited for any more.
+ * How a piece of work ended, as far as its limit should learn from it; `failed`: by a fault of its
+ * own; `aborted`: its caller had left; `abandoned`: it did not, and is not waited for any more.
  */
-export type Outcome = 'succeeded' | 'dropped' | 'ignored' | 'abandoned'
+export type Outcome = 'succeeded' | 'dropped' | 'failed' | 'aborted' | 'ignored' | 'abandoned'
 
 /** What a token needs of the limiter it came from. */
 export interface TokenOwner {

@@ -68,7 +68,7 @@ describe.each<[string, () => unknown, typeof RangeError, string, string, string]
     TypeError,
     'limit.algorithm',
     '"tcp"',
-    "'aimd', 'vegas' or 'gradient2'",
+    "'auto', 'aimd', 'vegas' or 'gradient2'",
   ],
   [
     "a named algorithm's type",

@@ -511,7 +511,7 @@ describe('guarantee 8: bad options get a clear error', () => {
     [{ limit: 1.5 }, 'limit: got 1.5, takes an integer in 1..'],
     [
       { limit: 'tcp' },
-      `limit: got "tcp", takes an integer >= 1, 'aimd', 'vegas' or 'gradient2', an`,
+      `limit: got "tcp", takes an integer >= 1, 'auto', 'aimd', 'vegas' or 'gradient2', an`,
     ],
     [{ limit: undefined }, 'limit: got undefined, takes'],
     [{ limit: 1, queue: { size: -1 } }, 'queue.size: got -1, takes an integer in 0..'],

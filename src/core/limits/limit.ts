@@ -11,6 +11,10 @@ export interface Sample {
   readonly inFlight: number
   /** The work was refused or timed out downstream. */
   readonly dropped: boolean
+  /** The work failed by itself. */
+  readonly failed?: boolean
+  /** Its caller left before it was done: it would have taken at least so long. */
+  readonly censored?: boolean
 }
 
 /**
@@ -20,6 +24,10 @@ export interface Sample {
  */
 export interface LimitAlgorithm {
   readonly limit: number
+  /** It is told of work that failed, or whose caller left, too; default false. */
+  readonly learnsFromLosses?: boolean
+  /** Milliseconds that work takes as long as it waits for no other, if it knows. */
+  readonly usualRtt?: number | undefined
   /** Returns the limit after the sample. @throws RangeError for an rtt <= 0. */
   onSample(sample: Sample): number
 }

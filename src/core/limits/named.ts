@@ -15,6 +15,7 @@
  */
 import { isPlainObject, show, within, wrongType } from '../check.js'
 import { AimdLimit, type AimdOptions } from './aimd.js'
+import { AutoLimit, type AutoOptions } from './auto.js'
 import { type Bounds, readBounds } from './bounds.js'
 import { FixedLimit } from './fixed.js'
 import { type MaxRtt, maxRttOf, type OfLimit } from './given.js'
@@ -61,6 +62,7 @@ interface NamedGradient2Options extends ProbedOptions {
 }
 
 interface OptionsByName {
+  auto: AutoOptions
   aimd: NamedAimdOptions
   vegas: NamedVegasOptions
   gradient2: NamedGradient2Options
@@ -79,6 +81,7 @@ export type LimitOption = number | NamedLimit | LimitAlgorithm
 const BOUNDS: Bounds = { initial: 20, min: 1, max: 1000 }
 
 const create: { [Name in AlgorithmName]: (options: OptionsByName[Name]) => LimitAlgorithm } = {
+  auto: (options) => new AutoLimit(options),
   aimd: (options) => windowed(new AimdLimit({ ...options, ...readBounds(options, BOUNDS) })),
   vegas: (options) =>
     probed(options, (common) => windowed(new VegasLimit({ ...options, ...common }))),
@@ -91,7 +94,7 @@ const create: { [Name in AlgorithmName]: (options: OptionsByName[Name]) => Limit
   },
 }
 
-const NAMES = "'aimd', 'vegas' or 'gradient2'"
+const NAMES = "'auto', 'aimd', 'vegas' or 'gradient2'"
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function toAlgorithm(given: LimitOption): LimitAlgorithm {

@@ -17,10 +17,13 @@ describe('by name', () => {
 
 describe('guarantee 8: bad options get a clear error', () => {
   test.each([
-    ['tcp', `limit: got "tcp", takes an integer >= 1, 'aimd', 'vegas' or 'gradient2', an object`],
+    [
+      'tcp',
+      `limit: got "tcp", takes an integer >= 1, 'auto', 'aimd', 'vegas' or 'gradient2', an object`,
+    ],
     ['toString', 'limit: got "toString", takes'],
     [{}, 'limit: got {}, takes'],
-    [{ algorithm: 5 }, `limit.algorithm: got 5, takes 'aimd', 'vegas' or 'gradient2'`],
+    [{ algorithm: 5 }, `limit.algorithm: got 5, takes 'auto', 'aimd', 'vegas' or 'gradient2'`],
     [{ algorithm: 'aimd', initial: 0 }, 'limit.initial: got 0, takes an integer in 1..'],
     [{ algorithm: 'aimd', min: 9, max: 5 }, 'limit.min: got 9, takes at most max, 5'],
     [{ algorithm: 'vegas', min: 2, initial: 1 }, 'limit.initial: got 1, takes an integer in 2..'],
