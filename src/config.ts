@@ -41,9 +41,9 @@ export const schema = Type.Object({
     Type.Union(
       [
         Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
-        Type.Enum(['aimd', 'vegas', 'gradient2']),
+        Type.Enum(['auto', 'aimd', 'vegas', 'gradient2']),
       ],
-      { description: 'an integer >= 1, aimd, vegas or gradient2' },
+      { description: 'an integer >= 1, auto, aimd, vegas or gradient2' },
     ),
   ),
   QUEUE_SIZE: Type.Optional(

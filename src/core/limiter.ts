@@ -82,6 +82,11 @@ export class Limiter extends AccountedLimiter {
     return !this.#learning.adapts
   }
 
+  /** It learns of the wait for the event loop, too. @internal */
+  get feelsLoop(): boolean {
+    return this.#learning.feelsLoop
+  }
+
   /** How many wait. */
   get queued(): number {
     return this.#queue.size + this.outside
@@ -217,7 +222,6 @@ export class Limiter extends AccountedLimiter {
   }
 
   #serve(): void {
-    // No clock is read where nobody waits.
     if (this.#queue.size > 0 && this.#hasSlot) this.#queue.serve(this.#owner, this.#clock())
   }
 

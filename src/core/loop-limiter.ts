@@ -2,21 +2,24 @@
  * The queue that Node hides, made explicit. Work that is parsed in one turn of the event loop is run
  * in that turn, one after the other, so that an overload makes turns long; a long turn keeps all
  * others waiting where nobody sees them, newcomers above all, since a turn accepts about one new
- * connection. Here a turn runs work for `budget` milliseconds; the rest waits in a bounded queue and
- * is run turn by turn. What waits too long is shed, as CoDel says, and who would is not let in.
+ * connection. Here a turn begins work for `budget` milliseconds; what those in flight still need of
+ * the loop is bounded (see loop-room.ts); the rest waits in bounded queues, one for each class of
+ * requests, and is run turn by turn. What waits too long is shed, as CoDel says, and who would is not
+ * let in.
  *
- * Order: by priority, first come first served within one. A request's wait is counted from the
- * beginning of the turn that parsed it: it has waited that long at least. Cancelling and closing are
- * a limiter's. Cost: a clock read and a token for each admission, and one immediate a turn.
+ * Order: by priority; within one, classes share the loop's time, by what their requests cost it (see
+ * loop-cost.ts), and a class is first come first served. One that asks for less than its part does not
+ * notice the others. A request's wait is counted from the beginning of the turn that parsed it: it has
+ * waited that long at least. Cancelling and closing are a limiter's. Cost: a clock read and a token
+ * for each admission, one immediate a turn, and O(classes that wait) where some do.
+ * Source: start-time fair queuing (Goyal, Vin and Cheng, 1996), for requests in place of packets.
  */
 import { type Clock, systemClock } from './clock.js'
-import { Codel } from './codel.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
-import { ShortestRun } from './shortest-run.js'
-import { Token, type TokenOwner } from './token.js'
+import { type Loop, LoopClass } from './loop-class.js'
+import { type Costed, LoopCosts } from './loop-costs.js'
+import { type LoopReading, LoopRoom } from './loop-room.js'
 import { Turns } from './turns.js'
-import { type Desk, WaitQueue } from './wait-queue.js'
-import { type CancelReason, Waiter, type WaiterOwner } from './waiter.js'
 
 export interface LoopLimiterOptions {
   readonly name: string
@@ -30,56 +33,113 @@ export interface LoopLimiterOptions {
   readonly size: number
   /** Says that nothing is to be let in now, whatever the queue. */
   readonly isSaturated?: () => boolean
+  /** Called when it begins to have work in flight: from then on it wants to be told of the loop. */
+  readonly onBusy?: () => void
   /** Monotonic milliseconds; default `performance.now`. */
   readonly clock?: Clock
 }
 
+/** How many classes' costs are told apart; the others are taken to be average. */
+const MOST_CLASSES = 64
+/** Milliseconds: shorter, what finished would not be what the loop was busy with. */
+const COSTS_EVERY = 500
 /** Intervals that one may wait: whoever is never next, because others are more important. */
 const LONGEST_WAIT = 10
-/** The weight of the last turn in the pace. */
-const SMOOTHING = 0.2
 
 export class LoopLimiter extends AccountedLimiter {
-  readonly isLoop = true
   readonly #budget: number
   readonly #size: number
-  readonly #longest: number
-  readonly #isSaturated: () => boolean
   readonly #clock: Clock
-  readonly #codel: Codel
-  readonly #queue = new WaitQueue<Token>()
-  readonly #owner: WaiterOwner<Token> & Desk<Token> & TokenOwner = {
-    leave: (waiter) => this.#queue.remove(waiter),
-    cancelled: (reason) => {
-      this.account.rejected[reason]++
-    },
-    attend: (waiter, now) => this.#attend(waiter, now),
-    end: () => {},
-  }
   readonly #turns: Turns
-  /** When what waits was last given a turn; undefined before it is. */
-  #drained: number | undefined
-  /** How many were let in since. */
-  #run = 0
-  /** Milliseconds from one that is let in to the next, while some wait; 0 before it is known. */
-  #pace = 0
-  readonly #runs = new ShortestRun()
-  #grantedAt = 0
+  readonly #room = new LoopRoom()
+  readonly #costs = new LoopCosts()
+  readonly #classes: LoopClass[] = []
+  /** What each request costs that comes, also those that are refused. */
+  readonly #arrivals: Costed & { count: number } = {
+    cost: 0,
+    isWork: false,
+    count: 0,
+    takeFinished() {
+      const { count } = this
+      this.count = 0
+      return count
+    },
+  }
+  readonly #waiting = new Set<LoopClass>()
+  readonly #loop: Loop
+  /** Classes that wait or are in flight. */
+  #busy = 0
+  #inFlight = 0
+  #queued = 0
+  /** Virtual time, in milliseconds of loop time: where the class that ran last began. */
+  #virtual = 0
+  /** When what waits was last given a turn. */
+  #drained = 0
+  #last: LoopClass | undefined
+  /** Milliseconds since costs were told, and those of them in which the loop was busy. */
+  readonly #unread = { passed: 0, busy: 0 }
   #closed = false
 
   constructor(options: LoopLimiterOptions) {
-    const { name, budget, size, interval, target } = options
+    const { name, budget, size, interval, target, isSaturated = () => false, onBusy } = options
     super(name, new LimiterAccount())
+    this.#costs.add(this.#arrivals)
     this.#budget = budget
     this.#size = size
-    this.#longest = LONGEST_WAIT * interval
-    this.#isSaturated = options.isSaturated ?? (() => false)
     this.#clock = options.clock ?? systemClock
-    this.#codel = new Codel(target, interval)
     this.#turns = new Turns(this.#clock, {
-      isWaiting: () => this.#queue.size > 0,
+      isWaiting: () => this.#next() !== undefined,
       run: (now) => this.#drain(now),
     })
+    this.#loop = {
+      account: this.account,
+      codel: { target, interval },
+      longestWait: LONGEST_WAIT * interval,
+      outside: 0,
+      now: this.#clock,
+      turnBegan: (now) => this.#turns.begin(now),
+      mayRun: (asking, age) =>
+        age < budget &&
+        !this.#closed &&
+        !(this.#turns.mayHaveMore && size > 0) &&
+        !isSaturated() &&
+        this.#hasRoom(asking),
+      isClosed: () => this.#closed,
+      isSaturated,
+      hasPlace: (priority) => this.#hasPlace(priority),
+      queued: (asking) => {
+        this.#queued++
+        this.#waiting.add(asking)
+        if (asking.queue.size === 1 && asking.inFlight === 0) this.#busy++
+      },
+      left: (leaving) => {
+        this.#queued--
+        if (leaving.queue.size > 0) return
+        this.#waiting.delete(leaving)
+        if (leaving.inFlight === 0) this.#busy--
+      },
+      begins: (one) => {
+        if (one.cost === 0) this.#price(one)
+        if (one.inFlight === 1 && one.queue.size === 0) this.#busy++
+        if (this.#inFlight++ === 0) onBusy?.()
+        this.#room.take(one.cost)
+        this.#virtual = Math.max(this.#virtual, one.tag)
+        one.tag = this.#virtual + one.cost
+      },
+      ends: (one) => {
+        this.#inFlight--
+        this.#room.held = Math.max(0, this.#room.held - one.cost)
+        if (one.inFlight === 0 && one.queue.size === 0) this.#busy--
+        if (this.#queued > 0) this.#turns.begin(this.#clock())
+      },
+    }
+  }
+
+  /** A class of requests, which shares the loop with the others. */
+  create(): LoopClass {
+    const made = new LoopClass(this.#loop)
+    this.#classes.push(made)
+    return made
   }
 
   /** A loop runs one at a time. */
@@ -89,11 +149,16 @@ export class LoopLimiter extends AccountedLimiter {
 
   /** Whether it is running what waited. */
   get inFlight(): number {
-    return this.#queue.size > 0 ? 1 : 0
+    return this.#queued > 0 ? 1 : 0
   }
 
   get queued(): number {
-    return this.#queue.size + this.outside
+    return this.#queued + this.#loop.outside
+  }
+
+  /** Whether any work is in flight. */
+  get isBusy(): boolean {
+    return this.#inFlight > 0
   }
 
   /** A connection came in: there may be more, and each needs a turn, which work would make long. */
@@ -109,99 +174,88 @@ export class LoopLimiter extends AccountedLimiter {
     return now - this.#turns.begin(now)
   }
 
-  /** A token while this turn has time left, and nobody waits or comes in; undefined otherwise. */
-  take(_priority: number): Token | undefined {
-    const now = this.#clock()
-    const waited = this.age(now)
-    if (this.#queue.size > 0 || waited >= this.#budget || this.#closed) return undefined
-    if ((this.#turns.mayHaveMore && this.#size > 0) || this.#isSaturated()) return undefined
-    this.#codel.record(waited, now)
-    return this.#admit(waited)
+  /** A request came, whatever becomes of it. */
+  arrived(): void {
+    this.#arrivals.count++
   }
 
-  /**
-   * The place in the queue of one that `take` gave nothing, or why there is none. Who could not be
-   * done by its `deadline` when its turn comes, is not started.
-   */
-  wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
-    const now = this.#clock()
-    const since = this.#turns.begin(now)
-    const refusal = this.#refusal(priority, now - since)
-    if (refusal !== undefined) {
-      this.account.rejected[refusal]++
-      return refusal
+  /** What the loop was like since the last time. */
+  read(reading: LoopReading): void {
+    const unread = this.#unread
+    unread.passed += reading.passed
+    unread.busy += reading.busy
+    if (unread.passed >= COSTS_EVERY) {
+      this.#costs.read(unread.busy)
+      unread.passed = unread.busy = 0
+      this.#room.held = this.#classes.reduce((sum, { held }) => sum + held, 0)
     }
-    if (this.#queue.size === 0) this.#drained = undefined
-    const waiter = new Waiter(this.#owner, 1, priority, since)
-    this.#queue.push(waiter, now)
-    waiter.deadline = deadline
-    waiter.watch(undefined, this.#longest)
-    return waiter
+    this.#room.adjust(reading)
+    if (this.#queued > 0) this.#turns.begin(this.#clock())
   }
 
   /** Whoever waits, and whoever comes, is rejected with `SLUICE_CLOSED`. */
   close(): void {
     this.#closed = true
-    this.#queue.cancelAll('closed', undefined)
+    for (const { queue } of this.#classes) queue.cancelAll('closed', undefined)
   }
 
-  #refusal(priority: number, waited: number): CancelReason | undefined {
-    if (this.#closed) return 'closed'
-    if (this.#isSaturated()) return 'pressure'
-    const { size } = this.#queue
-    const expected = waited + (size + 1) * this.#pace
-    if (size < this.#size && !this.#codel.wouldBeTooLate(expected)) return undefined
-    const victim = this.#queue.victim(priority)
-    if (victim === undefined) return 'pressure'
-    victim.cancel('pressure', undefined)
-    return undefined
+  /** At its first request. */
+  #price(one: LoopClass): void {
+    one.cost = this.#costs.average
+    if (this.#costs.size < MOST_CLASSES) this.#costs.add(one)
+  }
+
+  /** All have room together, or it holds less than its part. */
+  #hasRoom(asking: LoopClass): boolean {
+    if (this.#room.isFree || asking.held < this.#room.most / Math.max(2, this.#busy)) return true
+    this.#room.want()
+    return false
+  }
+
+  #hasPlace(priority: number): boolean {
+    if (this.#queued < this.#size) return true
+    for (const { queue } of this.#waiting) {
+      if (queue.victim(priority)?.cancel('pressure', undefined)) return true
+    }
+    return false
+  }
+
+  /** Whose turn it is, of those that have room. */
+  #next(): LoopClass | undefined {
+    let next: LoopClass | undefined
+    for (const each of this.#waiting) {
+      if (!this.#hasRoom(each)) continue
+      const before = next === undefined ? 1 : each.queue.priority - next.queue.priority
+      if (before > 0 || (before === 0 && each.tag < (next as LoopClass).tag)) next = each
+    }
+    return next
   }
 
   /** A turn's worth of what waits. */
   #drain(now: number): void {
-    if (this.#drained !== undefined && this.#run > 0) {
-      const pace = (now - this.#drained) / this.#run
-      this.#pace += this.#pace === 0 ? pace : (pace - this.#pace) * SMOOTHING
-    }
     this.#drained = now
-    this.#run = 0
     // At least one a turn, whatever its cost.
-    this.#queue.serve(this.#owner, now)
+    this.#runNext(now)
   }
 
   /**
    * Lets one in, and comes back when it has run: behind its microtasks, and, since a body is read in
    * ticks, behind a tick of its own.
    */
-  #attend(next: Waiter<Token>, now: number): boolean {
-    const waited = now - next.since
-    // After a pause all are too late: the last of them is as good as whoever comes next.
-    if (this.#codel.isTooLate(waited, now) && this.#queue.size > 1) {
-      next.cancel('pressure', undefined)
-      return true
+  #runNext(now: number): void {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (!next.serve(now)) continue
+      this.#last = next
+      queueMicrotask(this.#goOnLater)
+      return
     }
-    if (next.deadline !== undefined && next.deadline - now < this.#runs.at(now)) {
-      next.cancel('deadline', undefined)
-      return true
-    }
-    this.#run++
-    this.#grantedAt = now
-    next.grant(this.#admit(waited))
-    queueMicrotask(this.#goOnLater)
-    return false
   }
 
   readonly #goOnLater = (): void => process.nextTick(this.#goOn)
 
   readonly #goOn = (): void => {
     const now = this.#clock()
-    this.#runs.record(now - this.#grantedAt, now)
-    if (now - (this.#drained ?? now) < this.#budget) this.#queue.serve(this.#owner, now)
-  }
-
-  #admit(waited: number): Token {
-    this.account.admitted++
-    this.account.waits.record(waited)
-    return Token.of(this.#owner, 0, 1)
+    this.#last?.hasRun(now)
+    if (now - this.#drained < this.#budget) this.#runNext(now)
   }
 }

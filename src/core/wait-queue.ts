@@ -45,6 +45,11 @@ export class WaitQueue<T> {
     return this.#size
   }
 
+  /** Of whoever is most important; -Infinity where nobody waits. */
+  get priority(): number {
+    return this.#top?.priority ?? Number.NEGATIVE_INFINITY
+  }
+
   /** Whether a newcomer of that priority passes nobody of the same or a higher one. */
   isClearFor(priority: number): boolean {
     return this.#size === 0 || (this.levels[this.levels.length - 1] as Level<T>).priority < priority

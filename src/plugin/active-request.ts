@@ -72,9 +72,10 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     })
   }
 
-  /** After a wait: what it held meanwhile is no sample of its own limit. */
-  takeAfterWait(token: Token): void {
-    haveWaited(this.token)
+  /** After a wait: what it held meanwhile is no sample of its own limit, unless it was for the loop. */
+  takeAfterWait(token: Token, forLoop: boolean): void {
+    if (forLoop) beginAnew(this.token)
+    else haveWaited(this.token)
     this.take(token)
   }
 
@@ -166,6 +167,8 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     } else {
       this.outcome = 'aborted'
       traffic.endAborted(this.route)
+      // Of an answer that had begun, how long it took is the reader's.
+      if (this.handled && !this.sending) this.#lesson = 'aborted'
     }
     this.waiter?.cancel('aborted', undefined)
     this.comeInside()

@@ -1,6 +1,6 @@
 /**
- * Takes a request through its limiters one after the other, narrowest first and the app's last, so
- * that nobody holds a wide token while it waits for a narrow one.
+ * Takes a request through its limiters one after the other, narrowest first, the app's and then the
+ * event loop's last, so that nobody holds a wide token while it waits for a narrow one.
  */
 import type { RejectReason } from '../core/limiter-account.js'
 import type { Token } from '../core/token.js'
@@ -61,7 +61,7 @@ export function waitInLine(
   waiter.promise.then(
     (token) => {
       if (left()) return token.ignore()
-      request.takeAfterWait(token)
+      request.takeAfterWait(token, limiter.isLoop === true)
       if (takeFree(request, limiters, priority)) admitted()
       else waitInLine(request, limiters, priority, admitted, refused)
     },
@@ -74,7 +74,7 @@ export function waitInLine(
     const waited = performance.now() - request.waitingSince
     request.waited += waited
     request.waiter = undefined
-    if (limiter.isLoop) request.lag += waited
+    if (limiter.isLoop && request.rules.feelsLoop) request.lag += waited
     return request.closed
   }
 

@@ -14,7 +14,7 @@ import { ActiveRequests } from './active-requests.js'
 import { Connections } from './connections.js'
 import { DRAIN_TIMEOUT, Drain } from './drain.js'
 import type { Settings } from './options.js'
-import { createPressure } from './pressure.js'
+import { createPressure, watchLoop } from './pressure.js'
 import { RequestView } from './request-view.js'
 import { Sockets } from './sockets.js'
 import { Stalls } from './stalls.js'
@@ -35,10 +35,11 @@ export class Concurrency implements AppConcurrency {
   readonly scheme: 'http' | 'https'
   readonly #closeTimeout: number
   readonly #sockets: Sockets
+  readonly #stopReading: () => void = () => {}
   #stopTelemetry = (): void => {}
 
   constructor({ server, log, initialConfig }: FastifyInstance, settings: Settings) {
-    const { app, keyed, pressure } = settings
+    const { app, auto, keyed, pressure } = settings
     const { pluginTimeout = DRAIN_TIMEOUT, http2 = false, https } = initialConfig
     this.scheme = https ? 'https' : 'http'
     this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
@@ -47,12 +48,14 @@ export class Concurrency implements AppConcurrency {
       (err) => log.error({ err }, 'a limit algorithm or an observer threw'),
       warnOnce(log),
     )
+    if (keyed !== undefined) this.limiters.push(keyed.limiters)
+    const whole = app ?? auto
+    if (whole !== undefined) this.limiters.push(whole)
     if (pressure !== undefined) {
       this.pressure = createPressure(pressure, this.eventLoop)
       this.limiters.push(this.pressure)
+      this.#stopReading = watchLoop(this.pressure)
     }
-    if (keyed !== undefined) this.limiters.push(keyed.limiters)
-    if (app !== undefined) this.limiters.push(app)
     const connections = new Connections({
       http2,
       encrypted: this.scheme === 'https',
@@ -123,6 +126,7 @@ export class Concurrency implements AppConcurrency {
     await this.shutdown.stop()
     this.#sockets.stop()
     this.#stopTelemetry()
+    this.#stopReading()
     this.stalls.stop()
     this.eventLoop.stop()
   }

@@ -8,6 +8,7 @@ import { type Admitting, type Refusal, takeFree, waitInLine } from './admission.
 import { activeOf } from './answer.js'
 import type { Concurrency } from './concurrency.js'
 import { keptKey } from './key-text.js'
+import { loopGauge } from './loop-gauge.js'
 import type { Settings } from './options.js'
 import { endBehind, type Fate, fateOf, isPipelined } from './pipelining.js'
 import { Rejector } from './rejection.js'
@@ -58,7 +59,9 @@ export class Gate {
       return this.#refuseOutside(route, active, 'queue_full')
     }
     if (route.exempt) return done()
-    if (pressure !== undefined) active.lag = pressure.age(active.startedAt)
+    pressure?.arrived()
+    if (route.learns) loopGauge.ask(active.startedAt)
+    if (route.feelsLoop) active.lag = pressure?.age(active.startedAt) ?? 0
     if (shutdown.refusing) return this.#refuseOutside(route, active, 'closed')
     if (route.timeout !== undefined) {
       active.dueAt = active.startedAt + route.timeout
@@ -150,7 +153,7 @@ export class Gate {
   }
 
   #widestOf(route: Route): Pick<Admitting, 'outside'> | undefined {
-    return route.limiters.at(-1) ?? this.#settings.keyed?.limiters
+    return route.widest ?? this.#settings.keyed?.limiters
   }
 
   #priorityOf(route: Route, request: FastifyRequest): number {
@@ -173,9 +176,7 @@ export class Gate {
     // `callNotFound` brings a request here again, with `preHandler`.
     active.onReleased?.()
     active.onReleased = () => keyed.limiters.settle(key)
-    const { pressure } = this.#concurrency
-    if (pressure === undefined) return [limiter, ...route.limiters]
-    return [pressure, limiter, ...route.limiters.slice(1)]
+    return [limiter, ...route.limiters]
   }
 
   #refuse(active: ActiveRequest, reason: Refusal, where: object, status?: 503 | 504): void {
@@ -186,8 +187,8 @@ export class Gate {
 
   /** A refusal that no queue made: it is counted where it would have been. */
   #refuseOutside(route: Route, active: ActiveRequest, reason: Refusal): void {
-    const last = route.limiters.at(-1) ?? this.#settings.keyed?.limiters
-    last?.countRejected(reason)
+    const widest = route.widest ?? this.#settings.keyed?.limiters
+    widest?.countRejected(reason)
     this.#refuse(active, reason, this.#concurrency)
   }
 

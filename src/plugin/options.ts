@@ -3,6 +3,7 @@ import { checkInteger, checkObject, isPlainObject } from '../core/check.js'
 import type { KeyedLimiters } from '../core/keyed-limiters.js'
 import { Limiter } from '../core/limiter.js'
 import type { LimiterOptions } from '../core/limiter-options.js'
+import { AutoLimiters, isAuto, withLoop } from './auto-limiters.js'
 import { readKey, spellOutKey } from './key-options.js'
 import {
   checkFunction,
@@ -40,6 +41,8 @@ const MOST_STREAMS = 2 ** 31 - 1
 /** The plugin's options, checked and complete. */
 export interface Settings {
   readonly app: Limiter | undefined
+  /** In place of `app`, where each route finds its own limit. */
+  readonly auto: AutoLimiters | undefined
   readonly keyed: { readonly by: KeyFunction; readonly limiters: KeyedLimiters } | undefined
   readonly priority: PriorityFunction | undefined
   readonly pressure: PressureSettings | undefined
@@ -98,12 +101,19 @@ export function readOptions(options: SluiceOptions): Settings {
   const sharing = new Sharing()
   return {
     app:
-      limit === undefined
+      limit === undefined || isAuto(limit)
         ? undefined
         : sharing.watch(createLimiter('', { name: 'app', limit, queue }), queue, ''),
+    auto: isAuto(limit)
+      ? sharing.watch(
+          translate('', () => new AutoLimiters('app', { limit, queue }), 'limit'),
+          queue,
+          '',
+        )
+      : undefined,
     keyed: key === undefined ? undefined : readKey(key, sharing),
     priority,
-    pressure: pressureOf(options.pressure),
+    pressure: pressureOf(options.pressure ?? (isAuto(limit) || undefined)),
     timeout,
     releaseOn: releaseOn ?? 'settled',
     abandonAfter,
@@ -158,7 +168,7 @@ export function copyOf(options: unknown): unknown {
 
 /** @throws SLUICE_OPTIONS in place of the limiter's own errors, which become its cause. */
 export function createLimiter(where: string, options: LimiterOptions): Limiter {
-  return translate(where, () => new Limiter(options), 'limit')
+  return translate(where, () => new Limiter(withLoop(options)), 'limit')
 }
 
 function pressureOf(given: SluiceOptions['pressure']): PressureSettings | undefined {

@@ -3,6 +3,7 @@ import { getHeapStatistics } from 'node:v8'
 import { checkInteger, checkNames, checkNumberIn } from '../core/check.js'
 import { LoopLimiter } from '../core/loop-limiter.js'
 import type { EventLoopMonitor } from '../metrics/event-loop.js'
+import { loopGauge } from './loop-gauge.js'
 import type { PressureOptions } from './types.js'
 
 const HEAP_READ_EVERY = 1000
@@ -20,11 +21,11 @@ export interface PressureSettings {
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function readPressure(options: PressureOptions): PressureSettings {
   checkNames(options, ['budget', 'target', 'interval', 'size', 'maxUtilization', 'maxHeap'])
-  const { budget = 10, target = 25, size = 1000 } = options
+  const { budget = 10, target = 50, size = 1000 } = options
   const { maxUtilization = 1, maxHeap = Number.POSITIVE_INFINITY } = options
   checkNumberIn('budget', budget, 'milliseconds > 0', isTime)
   checkNumberIn('target', target, 'milliseconds > 0', isTime)
-  const { interval = Math.max(100, target) } = options
+  const { interval = Math.max(200, target) } = options
   const takes = `milliseconds >= target, ${target}`
   checkNumberIn('interval', interval, takes, (n) => isTime(n) && n >= target)
   checkInteger('size', size, 0, Number.MAX_SAFE_INTEGER)
@@ -37,7 +38,16 @@ export function createPressure(settings: PressureSettings, loop: EventLoopMonito
   const { maxUtilization, maxHeap } = settings
   const isFull = maxHeap === Number.POSITIVE_INFINITY ? () => false : heapWatch(maxHeap)
   const isSaturated = (): boolean => loop.utilization > maxUtilization || isFull()
-  return new LoopLimiter({ name: 'event-loop', ...settings, isSaturated })
+  const onBusy = (): void => loopGauge.ask()
+  return new LoopLimiter({ name: 'event-loop', ...settings, isSaturated, onBusy })
+}
+
+/** As long as it has work in flight. @returns what ends that */
+export function watchLoop(limiter: LoopLimiter): () => void {
+  return loopGauge.listen((reading) => {
+    limiter.read(reading)
+    if (limiter.isBusy) loopGauge.ask()
+  })
 }
 
 /** Reading it takes microseconds, so it is not read for each request. */

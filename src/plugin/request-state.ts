@@ -17,6 +17,8 @@ export interface EndRules {
   readonly isWatched: boolean
   /** Its limits learn from it. */
   readonly learns: boolean
+  /** What they learn of is also the wait for the event loop. */
+  readonly feelsLoop: boolean
 }
 
 export abstract class RequestState {

@@ -12,8 +12,10 @@ const METHODS = new Set('CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TR
 const OTHER_METHOD = '_OTHER'
 
 interface RouteSettings extends Omit<EndRules, 'isWatched'> {
-  /** The event loop's first, then narrowest first, the app's last. */
+  /** Narrowest first, the app's last. */
   readonly limiters: readonly Admitting[]
+  /** Its class before the event loop, behind all limiters. */
+  readonly loop: Admitting | undefined
   /** Outside every limit, and never refused. */
   readonly exempt: boolean
   readonly priority: PriorityFunction | undefined
@@ -23,10 +25,13 @@ interface RouteSettings extends Omit<EndRules, 'isWatched'> {
   readonly asked: unknown
 }
 
-export class Route implements RouteSettings, EndRules {
+export class Route implements Omit<RouteSettings, 'loop'>, EndRules {
   readonly limiters: readonly Admitting[]
+  /** The one that whatever is refused before them counts at. */
+  readonly widest: Admitting | undefined
   readonly exempt: boolean
   readonly learns: boolean
+  readonly feelsLoop: boolean
   readonly releaseOn: ReleaseOn
   readonly abandonAfter: number
   isWatched = false
@@ -40,9 +45,12 @@ export class Route implements RouteSettings, EndRules {
   constructor(all: Traffic, pattern: string, settings: RouteSettings) {
     this.#all = all
     this.#pattern = pattern
-    this.limiters = settings.limiters
+    const { limiters, loop } = settings
+    this.limiters = loop === undefined ? limiters : [...limiters, loop]
+    this.widest = limiters.at(-1) ?? loop
     this.exempt = settings.exempt
     this.learns = settings.learns
+    this.feelsLoop = settings.feelsLoop
     this.releaseOn = settings.releaseOn
     this.abandonAfter = settings.abandonAfter
     this.priority = settings.priority

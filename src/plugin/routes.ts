@@ -160,8 +160,10 @@ export class Routes {
   #createExempt(pattern: string, asked: unknown): Route {
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [],
+      loop: undefined,
       exempt: true,
       learns: false,
+      feelsLoop: false,
       releaseOn: 'close',
       abandonAfter: Number.POSITIVE_INFINITY,
       priority: undefined,
@@ -176,13 +178,18 @@ export class Routes {
     given: RouteConcurrencyOptions,
     asked: unknown,
   ): Route {
-    const { app, keyed, priority, sharing } = this.#settings
+    const { auto, keyed, priority, sharing } = this.#settings
+    const app = this.#settings.app ?? (own === undefined ? auto?.create() : undefined)
     const milliseconds = given.timeout ?? this.#settings.timeout
     const timeout = milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds
-    if ((given.priority ?? priority) !== undefined) sharing.told(own, app, keyed?.limiters)
+    if ((given.priority ?? priority) !== undefined) sharing.told(own, app, auto, keyed?.limiters)
     return new Route(this.#concurrency.traffic, pattern, {
-      limiters: [this.#concurrency.pressure, own, app].filter((limiter) => limiter !== undefined),
+      limiters: [own, app].filter((limiter) => limiter !== undefined),
+      loop: this.#concurrency.pressure?.create(),
       exempt: false,
+      feelsLoop:
+        this.#concurrency.pressure !== undefined &&
+        [own, app].some((limiter) => limiter?.feelsLoop),
       learns: timeout !== undefined || [own, app].some((limiter) => limiter?.isFixed === false),
       releaseOn: given.releaseOn ?? this.#settings.releaseOn,
       abandonAfter: given.abandonAfter ?? this.#settings.abandonAfter,

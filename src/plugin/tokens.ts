@@ -7,6 +7,7 @@ const SHORT_BODY = 10
 /** @param work milliseconds until the answer was ready @param body milliseconds from there to its end */
 export function outcomeOf(status: number, work: number, body: number): Outcome {
   if (status === 503 || status === 504) return 'dropped'
+  if (status >= 500) return 'failed'
   // A stream, a hijacked response or a slow reader says nothing of what the service can do.
   return body <= Math.max(work, SHORT_BODY) ? 'succeeded' : 'ignored'
 }

@@ -1,5 +1,6 @@
 /** Turns of the loop are stepped by hand: the clock is a number, and `setImmediate` is faked. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { LoopClass } from '../../src/core/loop-class.js'
 import { LoopLimiter, type LoopLimiterOptions } from '../../src/core/loop-limiter.js'
 import type { Token } from '../../src/core/token.js'
 
@@ -24,6 +25,14 @@ function create(options: Partial<LoopLimiterOptions> = {}): LoopLimiter {
   return new LoopLimiter({ ...defaults, clock, ...options })
 }
 
+/** Where all are of one class. */
+const classes = new WeakMap<LoopLimiter, LoopClass>()
+function classOf(limiter: LoopLimiter): LoopClass {
+  const known = classes.get(limiter) ?? limiter.create()
+  classes.set(limiter, known)
+  return known
+}
+
 /** The turn's immediates, and the ticks and microtasks behind them. */
 async function endTurn(): Promise<void> {
   for (const callback of immediates.splice(0)) callback()
@@ -41,9 +50,9 @@ function arrive(limiter: LoopLimiter, log: string[], name: string, cost = 0, pri
     now += cost
     token.succeed()
   }
-  const token = limiter.take(priority)
+  const token = classOf(limiter).take(priority)
   if (token !== undefined) return run(token)
-  const waiter = limiter.wait(priority)
+  const waiter = classOf(limiter).wait(priority)
   if (typeof waiter === 'string') log.push(`${name}: ${waiter}`)
   else waiter.promise.then(run, () => log.push(`${name}: ${waiter.cancelled}`))
 }
@@ -93,7 +102,7 @@ test('work that comes ticks after its grant, behind hooks or a body, counts in i
   arrive(limiter, [], 'busy', 10)
   let ran = 0
   for (let i = 0; i < 20; i++) {
-    const waiter = limiter.wait(0)
+    const waiter = classOf(limiter).wait(0)
     if (typeof waiter === 'string') throw new Error(waiter)
     waiter.promise.then(async () => {
       await tick()
@@ -271,7 +280,7 @@ test('what cannot be done by its deadline is not started, as far as recent runs 
   const limiter = create({ budget: 1 })
   const log: string[] = []
   const wait = (name: string, deadline: number): void => {
-    const waiter = limiter.wait(0, deadline)
+    const waiter = classOf(limiter).wait(0, deadline)
     if (typeof waiter === 'string') throw new Error(waiter)
     waiter.promise.then(
       (token) => {
@@ -296,10 +305,10 @@ test('what cannot be done by its deadline is not started, as far as recent runs 
 test('a saturated process lets nobody in', () => {
   let saturated = true
   const limiter = create({ isSaturated: () => saturated })
-  expect(limiter.take(0)).toBeUndefined()
-  expect(limiter.wait(0)).toBe('pressure')
+  expect(classOf(limiter).take(0)).toBeUndefined()
+  expect(classOf(limiter).wait(0)).toBe('pressure')
   saturated = false
-  expect(limiter.take(0)).toBeDefined()
+  expect(classOf(limiter).take(0)).toBeDefined()
 })
 
 test('closed it rejects who waits and who comes', async () => {

@@ -41,11 +41,11 @@ describe('app.register(sluice, options)', () => {
     [{ limit: 0 }, 'Option limit: got 0, takes an integer in 1..'],
     [
       { limit: '5' },
-      `Option limit: got "5", takes an integer >= 1, 'aimd', 'vegas' or 'gradient2',`,
+      `Option limit: got "5", takes an integer >= 1, 'auto', 'aimd', 'vegas' or 'gradient2',`,
     ],
     [
       { limit: { algorithm: 'tcp' } },
-      `Option limit.algorithm: got "tcp", takes 'aimd', 'vegas' or`,
+      `Option limit.algorithm: got "tcp", takes 'auto', 'aimd', 'vegas' or`,
     ],
     [{ limit: { algorithm: 'vegas', max: 0 } }, 'Option limit.max: got 0, takes an integer in 1..'],
     [{ limit: { initial: 5 } }, 'Option limit: got {"initial":5}, takes an integer >= 1,'],
@@ -63,7 +63,7 @@ describe('app.register(sluice, options)', () => {
     [{ pressure: { target: '5' } }, 'Option pressure.target: got "5", takes a number'],
     [
       { pressure: { interval: 5 } },
-      'Option pressure.interval: got 5, takes milliseconds >= target, 25',
+      'Option pressure.interval: got 5, takes milliseconds >= target, 50',
     ],
     [{ pressure: { size: -1 } }, 'Option pressure.size: got -1, takes an integer in 0..'],
     [{ pressure: { maxUtilization: 2 } }, 'Option pressure.maxUtilization: got 2, takes a number'],

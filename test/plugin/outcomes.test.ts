@@ -39,7 +39,7 @@ class Pupil implements LimitAlgorithm {
 describe('what a limit learns', () => {
   test.each([
     ['an answer', '/200', { dropped: false }],
-    ['an error of the handler', '/500', { dropped: false }],
+    ['nothing of an error of the handler', '/500', undefined],
     ['a refusal downstream', '/503', { dropped: true }],
     ['a time-out downstream', '/504', { dropped: true }],
     ['nothing of bad input, which no handler saw', '/invalid', undefined],
@@ -79,6 +79,30 @@ describe('what a limit learns', () => {
     expect(limit.samples).toEqual(
       expected === undefined ? [] : [expect.objectContaining({ ...expected, inFlight: 1 })],
     )
+  })
+
+  test.each([
+    ['an error of the handler', '/500', 'failed'],
+    ['a client that left', '/left', 'censored'],
+  ])('%s, where it asks for losses', async (_name, path, how) => {
+    const limit = Object.assign(new Pupil(), { learnsFromLosses: true })
+    app = fastify()
+    await app.register(sluice, { limit })
+    app.get('/500', async (_request, reply) => {
+      await nap()
+      return reply.code(500).send('')
+    })
+    app.get('/left', async ({ concurrency: { signal } }) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      await nap()
+    })
+    const wire = await send(await listen(app), get(path))
+    if (path === '/left') await until(() => app.concurrency.snapshot().requests.active === 1)
+    else await wire.received('HTTP/1.1 ')
+    wire.socket.destroy()
+    await untilIdle({ app })
+    await until(() => limit.samples.length > 0)
+    expect(limit.samples).toEqual([expect.objectContaining({ dropped: false, [how]: true })])
   })
 
   test('nothing of how long a client takes to send its body', async () => {
@@ -135,7 +159,8 @@ describe('what a limit learns', () => {
     })
     await app.ready()
     const calls = ['/busy', '/', '/', '/', '/'].map((url) => app.inject(url).then())
-    await until(() => app.concurrency.limiters[0]?.queued === 4)
+    const loop = app.concurrency.limiters.find(({ name }) => name === 'event-loop')
+    await until(() => loop?.queued === 4)
     await Promise.all(calls)
     await untilIdle({ app })
     expect(limit.samples.map(({ inFlight }) => inFlight)).toEqual([1, 2, 3, 4])

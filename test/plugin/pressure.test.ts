@@ -72,7 +72,7 @@ test('the wait for the loop is part of a sample, so that limits see what is CPU-
   expect(third).toBeGreaterThanOrEqual(60)
 })
 
-test('with a limit for each key the loop comes first, and holds nothing back', async () => {
+test('behind a limit for each key the loop comes last, and holds nothing back', async () => {
   await create({
     pressure: true,
     key: { by: ({ headers }) => String(headers.caller), limit: 1, queue: { size: 0 } },
@@ -87,7 +87,7 @@ test('with a limit for each key the loop comes first, and holds nothing back', a
   expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([200, 200, 503])
   const { limiters } = app.concurrency.snapshot()
   expect(limiters.map(({ name, inFlight }) => [name, inFlight])).toEqual([
-    ['event-loop', 0],
     ['key', 0],
+    ['event-loop', 0],
   ])
 })

@@ -35,13 +35,16 @@ describe('the environment', () => {
     ).toMatchObject({ PORT: 0, TIME_SCALE: 0.5, LIMIT: 7, QUEUE_SIZE: 0, QUEUE_TIMEOUT_MS: 9 })
   })
 
-  test.each(['aimd', 'vegas', 'gradient2'])('LIMIT=%s names an algorithm', async (LIMIT) => {
-    const config = readConfig({ LIMIT })
-    expect(config.LIMIT).toBe(LIMIT)
-    const app = await buildApp(config)
-    expect(app.concurrency.limiters[0]).toMatchObject({ name: 'app', limit: 20 })
-    await app.close()
-  })
+  test.each(['auto', 'aimd', 'vegas', 'gradient2'])(
+    'LIMIT=%s names an algorithm',
+    async (LIMIT) => {
+      const config = readConfig({ LIMIT })
+      expect(config.LIMIT).toBe(LIMIT)
+      const app = await buildApp(config)
+      expect(app.concurrency.limiters[0]).toMatchObject({ name: 'app', limit: 20 })
+      await app.close()
+    },
+  )
 
   test.each([
     ['true', ['event-loop']],

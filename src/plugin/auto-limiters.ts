@@ -1,0 +1,68 @@
+/**
+ * `limit: 'auto'` of an app: each route has a limiter that finds its own limit, since what is slow for
+ * one is usual for another. They share one account, and seen from outside they are one.
+ */
+import { isPlainObject } from '../core/check.js'
+import { Limiter } from '../core/limiter.js'
+import { AccountedLimiter, LimiterAccount } from '../core/limiter-account.js'
+import type { LimiterOptions } from '../core/limiter-options.js'
+import { AutoLimit, type AutoOptions } from '../core/limits/auto.js'
+import type { LimitOption } from '../core/limits/named.js'
+import { loopGauge } from './loop-gauge.js'
+
+type AutoOption = 'auto' | ({ algorithm: 'auto' } & AutoOptions)
+
+export class AutoLimiters extends AccountedLimiter {
+  readonly isFixed = false
+  readonly #options: LimiterOptions
+  readonly #all: Limiter[] = []
+
+  /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+  constructor(name: string, options: LimiterOptions) {
+    super(name, new LimiterAccount())
+    this.#options = { ...options, name }
+    // Says at once what every later one would say.
+    new Limiter(this.#options)
+  }
+
+  /** Of a route. */
+  create(): Limiter {
+    const limiter = new Limiter(withLoop(this.#options), this.account)
+    this.#all.push(limiter)
+    return limiter
+  }
+
+  /** Of all routes that have been asked for, together; before the first, one route's. */
+  get limit(): number {
+    const used = this.#all.filter(({ admitted }) => admitted > 0)
+    const counted = used.length > 0 ? used : this.#all.slice(0, 1)
+    return counted.reduce((sum, { limit }) => sum + limit, 0)
+  }
+
+  get inFlight(): number {
+    return this.#all.reduce((sum, { inFlight }) => sum + inFlight, 0)
+  }
+
+  get queued(): number {
+    return this.#all.reduce((sum, { queued }) => sum + queued, this.outside)
+  }
+
+  close(): void {
+    for (const limiter of this.#all) limiter.close()
+  }
+}
+
+export function isAuto(limit: LimitOption | undefined): limit is AutoOption {
+  return (
+    limit === 'auto' || (isPlainObject(limit) && 'algorithm' in limit && limit.algorithm === 'auto')
+  )
+}
+
+/** A limit that finds itself has to know how long the loop makes all work wait. */
+export function withLoop(options: LimiterOptions): LimiterOptions {
+  const { limit } = options
+  if (!isAuto(limit)) return options
+  const { algorithm: _, ...given } = limit === 'auto' ? { algorithm: 'auto' } : limit
+  const loopWait = (): number => loopGauge.lateness
+  return { ...options, limit: new AutoLimit({ loopWait, ...given }) }
+}

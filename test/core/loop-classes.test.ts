@@ -1,0 +1,138 @@
+/** Classes of requests before one loop: turns are stepped by hand, the clock is a number. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { LoopClass } from '../../src/core/loop-class.js'
+import { LoopLimiter } from '../../src/core/loop-limiter.js'
+import type { Token } from '../../src/core/token.js'
+
+let now = 0
+let immediates: (() => void)[] = []
+const late = { lateness: 100, busy: 100, passed: 100 }
+
+beforeEach(() => {
+  now = 0
+  immediates = []
+  vi.stubGlobal('setImmediate', (callback: () => void) => immediates.push(callback))
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+function create(onBusy?: () => void): LoopLimiter {
+  const times = { budget: 10, target: 25, interval: 100 }
+  const given = onBusy === undefined ? {} : { onBusy }
+  return new LoopLimiter({ name: 'event-loop', size: 100, clock: () => now, ...times, ...given })
+}
+
+/** The turn's immediates, and the ticks and microtasks behind them. */
+async function endTurn(): Promise<void> {
+  for (const callback of immediates.splice(0)) callback()
+  for (let i = 0; i < 60; i++) await new Promise<void>((resolve) => process.nextTick(resolve))
+}
+
+/** Work that goes on behind its beginning until `end` is called. */
+class Work {
+  token: Token | undefined
+  refusal: string | undefined
+
+  constructor(of: LoopClass, began?: () => void) {
+    this.token = of.take(0)
+    if (this.token !== undefined) return
+    const waiter = of.wait(0)
+    if (typeof waiter === 'string') this.refusal = waiter
+    else {
+      waiter.promise.then(
+        (token) => {
+          this.token = token
+          began?.()
+        },
+        () => {
+          this.refusal = waiter.cancelled
+        },
+      )
+    }
+  }
+
+  end(): void {
+    this.token?.succeed()
+    this.token = undefined
+  }
+}
+
+test('what those in flight still need is bounded once the loop is late, and the end of one lets the next in', async () => {
+  const limiter = create()
+  const kind = limiter.create()
+  const begun = Array.from({ length: 40 }, () => new Work(kind))
+  limiter.read(late)
+  for (let i = 0; i < 3; i++) limiter.read(late)
+  const next = new Work(kind)
+  await endTurn()
+  await endTurn()
+  expect(next.token).toBeUndefined()
+  expect(limiter.queued).toBe(1)
+  // Nobody can run: no turn is made for those who wait.
+  expect(immediates).toEqual([])
+  for (const work of begun.slice(0, 36)) work.end()
+  await endTurn()
+  expect(next.token).toBeDefined()
+})
+
+test('one class fills the loop, and another that needs less than its part does not notice', async () => {
+  const limiter = create()
+  const [dear, cheap] = [limiter.create(), limiter.create()]
+  for (let i = 0; i < 40; i++) new Work(dear)
+  for (let i = 0; i < 4; i++) limiter.read(late)
+  const more = new Work(dear)
+  const other = new Work(cheap)
+  expect(other.token).toBeDefined()
+  await endTurn()
+  expect(more.token).toBeUndefined()
+})
+
+test('of those that wait, classes share the loop by what they cost it', async () => {
+  const limiter = create()
+  const [dear, cheap] = [limiter.create(), limiter.create()]
+  // The turn is over: all of them wait.
+  now = 0
+  const busy = new Work(cheap)
+  busy.end()
+  now = 10
+  dear.cost = 9
+  cheap.cost = 1
+  const ran: string[] = []
+  for (let i = 0; i < 30; i++) {
+    const [a, b]: [Work, Work] = [
+      new Work(dear, () => {
+        ran.push('dear')
+        now += 9
+        a.end()
+      }),
+      new Work(cheap, () => {
+        ran.push('cheap')
+        now += 1
+        b.end()
+      }),
+    ]
+  }
+  for (let turn = 0; turn < 12; turn++) await endTurn()
+  const [dears, cheaps] = ['dear', 'cheap'].map((kind) => ran.filter((one) => one === kind).length)
+  expect(cheaps).toBe(30)
+  expect(dears).toBeGreaterThan(5)
+  const first = ran.slice(0, 20).filter((one) => one === 'cheap').length
+  expect(first).toBeGreaterThanOrEqual(16)
+})
+
+test('it wants to be told of the loop from the first in flight on', () => {
+  const onBusy = vi.fn()
+  const limiter = create(onBusy)
+  const kind = limiter.create()
+  expect(limiter.isBusy).toBe(false)
+  const [first, second] = [new Work(kind), new Work(kind)]
+  expect(onBusy).toHaveBeenCalledTimes(1)
+  expect(limiter.isBusy).toBe(true)
+  first.end()
+  second.end()
+  expect(limiter.isBusy).toBe(false)
+})
