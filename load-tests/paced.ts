@@ -24,6 +24,25 @@ export interface PacedLoad {
   /** Of the requests, in [0, 1]: those that come over a connection of their own. */
   readonly newcomers: number
   readonly seed: number
+  /** Default: a GET. */
+  readonly upload?: Upload
+  /** Hears of each that is counted, once, in no order. */
+  readonly onEnd?: (ended: Ended) => void
+}
+
+export interface Upload {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** What became of one request; times are milliseconds. */
+export interface Ended {
+  /** Since the load began, its warm-up included. */
+  readonly due: number
+  readonly outcome: Outcome
+  readonly newcomer: boolean
+  /** From when it was due. */
+  readonly took: number
 }
 
 /** All of them within the deadline, but the last. */
@@ -50,7 +69,7 @@ export interface Paced {
   readonly behind: Quantiles
 }
 
-type Outcome = Exclude<keyof Counts, 'due'>
+export type Outcome = Exclude<keyof Counts, 'due'>
 type Tally = { -readonly [key in keyof Counts]: number }
 
 interface Flight {
@@ -88,6 +107,7 @@ class Crowd {
   readonly #answered = new Latency()
   readonly #refused = new Latency()
   readonly #behind = new Latency()
+  #startedAt = 0
 
   constructor(load: PacedLoad) {
     this.#load = load
@@ -98,6 +118,7 @@ class Crowd {
     const { rate, seconds, warmUp, seed } = this.#load
     const schedule = poisson(rate, seconds, seed)
     const startedAt = performance.now()
+    this.#startedAt = startedAt
     let swept = startedAt
     for (let next = 0; next < schedule.length || this.#flights.length > 0; ) {
       signal.throwIfAborted()
@@ -140,13 +161,16 @@ class Crowd {
       this.#behind.record(performance.now() - due)
       this.#count(flight, 'due')
     }
-    client.request({ method: 'GET', path: this.#load.path }).then(
-      async ({ statusCode, body }) => {
-        await body.dump()
+    const { path, upload } = this.#load
+    const method = upload === undefined ? 'GET' : 'POST'
+    client
+      .request({ method, path, ...upload })
+      .then(async ({ statusCode, body }) => {
+        // Unlike `dump`, it fails where the answer is cut.
+        await body.arrayBuffer()
         this.#settle(flight, outcomeOf(statusCode))
-      },
-      () => this.#settle(flight, 'failed'),
-    )
+      })
+      .catch(() => this.#settle(flight, 'failed'))
   }
 
   #connect(): Client {
@@ -170,6 +194,7 @@ class Crowd {
     const took = performance.now() - due
     if (outcome === 'answered') this.#answered.record(took)
     if (outcome === 'refused') this.#refused.record(took)
+    this.#load.onEnd?.({ due: due - this.#startedAt, outcome, newcomer, took })
   }
 
   #sweep(now: number): void {

@@ -30,10 +30,13 @@ export class Subject {
   readonly #usage: () => Promise<number>
   readonly url: string
 
-  /** One of subjects/menu.ts, on a free port. */
-  static async start(name: string, { core, signal }: Place, limit?: number): Promise<Subject> {
-    const own = limit === undefined ? [name] : [name, String(limit)]
-    const args = ['--import', FIRST, MAIN, ...own]
+  /** One of subjects/menu.ts, on a free port; `setting` is what it takes there. */
+  static async start(
+    name: string,
+    { core, signal }: Place,
+    ...setting: string[]
+  ): Promise<Subject> {
+    const args = ['--import', FIRST, MAIN, name, ...setting]
     const child = launch(process.execPath, args, core, ['ignore', 'inherit', 'inherit', 'ipc'])
     try {
       const port = (await answerOf(child, signal)) as number
@@ -77,6 +80,11 @@ export class Subject {
     const answered = answerOf(this.#child, signal)
     this.#child.send(question)
     return (await answered) as Usage
+  }
+
+  /** What its operating system may do to it: `SIGSTOP`, `SIGCONT`. */
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
   }
 
   /** At once: nothing that it is asked for counts any more. */

@@ -91,7 +91,7 @@ async function fixed(
   effort: typeof full.sweep,
   stand: Stand,
 ): Promise<number> {
-  const subject = await Subject.start('io, fixed limit', stand, limit)
+  const subject = await Subject.start('io, fixed limit', stand, String(limit))
   try {
     await get(subject, `/slots/${slots}`)
     const { all, seconds } = await pace(

@@ -2,7 +2,7 @@
  * One server to be measured, in a process of its own, steered by its parent: it says which port it
  * listens on, and answers whatever it is asked with what it has used. It ends with its parent.
  *
- * Arguments: the subject's name, and for some a limit.
+ * Arguments: the subject's name, and for some a setting.
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -20,10 +20,10 @@ export interface Usage {
 
 export type Question = 'usage' | 'live memory'
 
-const [name = '', limit] = process.argv.slice(2)
+const [name = '', setting] = process.argv.slice(2)
 const subject = subjects[name]
 if (subject === undefined) throw new Error(`no subject ${name}`)
-const server = await subject(limit === undefined ? undefined : Number(limit))
+const server = await subject(setting)
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 

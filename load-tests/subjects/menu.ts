@@ -1,8 +1,8 @@
 /** Which servers there are to be measured. Each is loaded only by the process that runs it. */
 import type { Server } from 'node:http'
 
-/** @param limit in place of the subject's own */
-type Build = (limit?: number) => Promise<Server>
+/** @param setting what of the subject may differ; most have nothing */
+type Build = (setting?: string) => Promise<Server>
 
 export const subjects: Readonly<Record<string, Build>> = {
   'node:http': async () => (await import('./fast.js')).nodeHttp(),
@@ -22,4 +22,6 @@ export const subjects: Readonly<Record<string, Build>> = {
   'io, under-pressure': async () => (await import('./overload.js')).pressed('io'),
   'io, fixed limit': async (limit) => (await import('./overload.js')).fixed('io', limit),
   'io, Sluice': async () => (await import('./overload.js')).adaptive('io'),
+  service: async (setting) => (await import('../services/serve.js')).serve(setting),
+  upstream: async () => (await import('./upstream.js')).upstream(),
 }

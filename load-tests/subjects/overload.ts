@@ -22,23 +22,25 @@ export async function bare(workload: Workload): Promise<Server> {
 }
 
 /** Thresholds of its documentation, and those for the loop that suit a deadline of a second. */
+export const UNDER_PRESSURE = {
+  maxEventLoopDelay: 100,
+  maxEventLoopUtilization: 0.98,
+  sampleInterval: 100,
+}
+
 export async function pressed(workload: Workload): Promise<Server> {
   const app = fastify()
-  await app.register(underPressure, {
-    maxEventLoopDelay: 100,
-    maxEventLoopUtilization: 0.98,
-    sampleInterval: 100,
-  })
+  await app.register(underPressure, UNDER_PRESSURE)
   return serve(app, workload)
 }
 
 /** Somebody measured what the service can do at once, and wrote it down. */
 export async function fixed(
   workload: Workload,
-  limit = workload === 'cpu' ? 2 : SLOTS,
+  limit: number | string = workload === 'cpu' ? 2 : SLOTS,
 ): Promise<Server> {
   const app = fastify()
-  await app.register(sluice, { limit, queue: { size: 50, timeout: 400 } })
+  await app.register(sluice, { limit: Number(limit), queue: { size: 50, timeout: 400 } })
   return serve(app, workload)
 }
 

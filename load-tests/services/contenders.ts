@@ -1,0 +1,44 @@
+/** What stands before a service. */
+import type { RouteConcurrency, SluiceOptions } from '../../src/index.js'
+import type { Service } from './service.js'
+
+/** All that is given where nobody knows anything. */
+export const OURS: SluiceOptions = { limit: 'gradient2', pressure: true }
+/** Whoever measures a limit gives it a short queue. */
+const QUEUE = { timeout: 200 }
+
+export type Contender =
+  | { readonly kind: 'unprotected' | 'under-pressure' }
+  | {
+      readonly kind: 'sluice'
+      readonly options: SluiceOptions
+      /** Of the route that the service names. */
+      readonly route?: RouteConcurrency
+    }
+
+export const CONTENDERS = ['unprotected', 'under-pressure', 'fixed', 'default', 'auto'] as const
+export type ContenderName = (typeof CONTENDERS)[number]
+
+/** @param limit of a fixed one */
+export function contenderOf(
+  name: ContenderName,
+  { limited }: Service,
+  limit: number,
+  ours: SluiceOptions = OURS,
+): Contender {
+  switch (name) {
+    case 'unprotected':
+    case 'under-pressure':
+      return { kind: name }
+    case 'auto':
+      return { kind: 'sluice', options: ours }
+    case 'default':
+      return limited === undefined
+        ? { kind: 'sluice', options: { limit } }
+        : { kind: 'sluice', options: {}, route: limit }
+    case 'fixed':
+      return limited === undefined
+        ? { kind: 'sluice', options: { limit, queue: QUEUE } }
+        : { kind: 'sluice', options: {}, route: { limit, queue: QUEUE } }
+  }
+}

@@ -1,0 +1,172 @@
+/** One service behind one contender under one open-loop load. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fire } from '../load.js'
+import { type Ended, pace } from '../paced.js'
+import type { Place } from '../subject.js'
+import type { Contender } from './contenders.js'
+import { type Figures, figuresOf } from './figures.js'
+import { type Look, look } from './looks.js'
+import { serviceOf } from './menu.js'
+import type { Parameters, Service, Stream, Trouble, Troubled } from './service.js'
+import { onStage } from './stage.js'
+import { uploadOf } from './uploads.js'
+import { type Times, timesOf, type Window, windowsOf } from './windows.js'
+
+/** What operators ask beside every load. */
+const PROBE: Stream = { name: 'probe', path: '/health/live', rate: 4, steady: true, newcomers: 1 }
+const NEWCOMERS = 0.1
+export const DEADLINE = 1000
+/** Requests of a closed loop that show what a service can do. */
+const CLOSED = 400
+
+export interface At {
+  readonly service: string
+  readonly parameters: Parameters
+  readonly contender: Contender
+  /** Of what it can do. */
+  readonly factor: number
+  /** What it can do: requests a second of the streams that the factor multiplies. */
+  readonly capacity: number
+  readonly seed: number
+  /** That count, behind the warm-up. */
+  readonly seconds: number
+  readonly warmUp: number
+}
+
+export interface StreamFigures extends Figures {
+  readonly name: string
+  /** Answers in time, a second. */
+  readonly goodput: number
+  /** How many a second could be: what was due, but no more than at factor 1. */
+  readonly possible: number
+}
+
+export interface Point extends At {
+  /** The last are the probes. */
+  readonly streams: readonly StreamFigures[]
+  readonly windows: readonly Window[]
+  readonly looks: readonly Look[]
+  /** Of what could be answered: the mean of the streams without the probes. */
+  readonly goodput: number
+  /** The server's, of one core. */
+  readonly cpu: number
+  /** How far the client was behind its schedule: p99 in milliseconds. */
+  readonly behind: number
+}
+
+export function declared({ streams }: Service): number {
+  return streams.reduce((sum, { rate, steady }) => sum + (steady ? 0 : rate), 0)
+}
+
+/** What it does in a closed loop, where that shows it; otherwise what it declares. */
+export async function capacityOf(
+  name: string,
+  parameters: Parameters,
+  place: Place,
+): Promise<number> {
+  const service = serviceOf(name, parameters)
+  const { closedLoop: connections, streams } = service
+  if (connections === undefined) return declared(service)
+  const setting = {
+    service: name,
+    parameters,
+    contender: { kind: 'unprotected' },
+    seed: 1,
+  } as const
+  return onStage(service, setting, place, async ({ subject }) => {
+    const url = subject.url + streams[0]?.path
+    const load = { url, connections, amount: CLOSED, body: undefined }
+    await fire({ ...load, amount: CLOSED / 2 }, place.signal)
+    return (await fire(load, place.signal)).rate
+  })
+}
+
+export async function measure(at: At, place: Place): Promise<Point> {
+  const { service: name, parameters, contender, factor, capacity, seed, seconds, warmUp } = at
+  const service = serviceOf(name, parameters)
+  const times = timesOf(warmUp, seconds)
+  const scale = capacity / declared(service)
+  const streams = [...service.streams, PROBE].map((stream) => ({
+    ...stream,
+    most: stream.steady ? stream.rate : stream.rate * scale,
+    rate: stream.steady ? stream.rate : stream.rate * scale * factor,
+  }))
+  return onStage(service, { service: name, parameters, contender, seed }, place, async (on) => {
+    const over = new AbortController()
+    const signal = AbortSignal.any([place.signal, over.signal])
+    const looking = contender.kind === 'sluice' ? look(on.subject.url, signal) : []
+    const troubling = befall(service.trouble, times, on, signal)
+    try {
+      const [startedAt, before] = [performance.now(), await on.subject.cpuSeconds()]
+      const loads = await Promise.all(
+        streams.map(({ path, rate, upload, newcomers = NEWCOMERS }, index) => {
+          const ended: Ended[] = []
+          const whole = {
+            ...{ url: on.subject.url, path, rate, seconds: warmUp + seconds, warmUp, newcomers },
+            ...{ deadline: service.deadline ?? DEADLINE, seed: seed * 100 + index },
+            ...(upload ? { upload: uploadOf() } : {}),
+            onEnd: (one: Ended) => ended.push(one),
+          }
+          return pace(whole, place.signal).then(({ behind }) => ({ behind: behind.p99, ended }))
+        }),
+      )
+      const spent = (await on.subject.cpuSeconds()) - before
+      const took = (performance.now() - startedAt) / 1000
+      over.abort()
+      const looks = await looking
+      await troubling
+      const figures = streams.map(({ name: stream, most }, index) =>
+        streamFigures(stream, most, seconds, loads[index]?.ended ?? []),
+      )
+      const work = figures.slice(0, -1)
+      const ended = loads.slice(0, -1).flatMap((one) => one.ended)
+      return {
+        ...at,
+        streams: figures,
+        windows: service.trouble ? windowsOf(service.trouble.name, times, ended, looks) : [],
+        looks,
+        goodput:
+          work.reduce((sum, { goodput, possible }) => sum + goodput / possible, 0) / work.length,
+        cpu: spent / took,
+        behind: Math.max(...loads.map(({ behind }) => behind)),
+      }
+    } finally {
+      over.abort()
+    }
+  })
+}
+
+async function befall(
+  trouble: Trouble | undefined,
+  { begin, end }: Times,
+  on: Troubled,
+  signal: AbortSignal,
+): Promise<void> {
+  if (trouble === undefined) return
+  const startedAt = performance.now()
+  const until = (at: number): Promise<void> =>
+    sleep(at - (performance.now() - startedAt), undefined, { signal })
+  try {
+    await until(begin)
+    await trouble.begin(on)
+    await until(end)
+    await trouble.end(on)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+function streamFigures(
+  name: string,
+  most: number,
+  seconds: number,
+  ended: readonly Ended[],
+): StreamFigures {
+  const figures = figuresOf(ended)
+  return {
+    name,
+    ...figures,
+    goodput: figures.counts.answered / seconds,
+    possible: Math.max(Math.min(figures.due / seconds, most), Number.MIN_VALUE),
+  }
+}
