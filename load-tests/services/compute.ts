@@ -7,7 +7,8 @@ export const compute = kind('compute', { busy: 5 }, ({ busy }) => ({
   streams: [{ name: 'all', path: '/', rate: 950 / busy }],
   closedLoop: 4,
   limits: [1, 2, 4, 8, 16],
-  busy,
+  own: busy,
+  computes: true,
   routes(app) {
     app.get('/', async () => {
       work(busy)

@@ -10,6 +10,7 @@ export const database = kind(
     streams: [{ name: 'all', path: '/', rate: (pool / query) * 1000 }],
     closedLoop: pool * 2,
     upstream: 0,
+    own: query * (1 + spread),
     limits: [0.6, 0.8, 1, 1.5, 2].map((share) => Math.ceil(share * pool)),
     routes(app, { upstream, random }) {
       const ask = asking(upstream, pool)

@@ -2,20 +2,25 @@
 import { type Kind, kind, type Trouble } from './service.js'
 import { asking } from './wait.js'
 
-function troubled(
-  name: string,
-  factors: readonly number[],
-  trouble: (slots: number) => Trouble,
-): Kind {
+interface Troubling {
+  readonly name: string
+  readonly factors: readonly number[]
+  /** Beyond its slots the upstream thrashes, in place of queueing. */
+  readonly thrashes?: true
+  trouble(slots: number): Trouble
+}
+
+function troubled({ name, factors, thrashes, trouble }: Troubling): Kind {
   return kind(name, { slots: 20, work: 50 }, ({ slots, work }) => ({
-    about: `${work} ms in one of ${slots} slots that queue; ${trouble(slots).name} in the second third`,
+    about: `${work} ms in one of ${slots} slots that ${thrashes ? 'thrash' : 'queue'}; in the second third ${trouble(slots).name}`,
     streams: [{ name: 'all', path: '/', rate: (slots / work) * 1000 }],
     upstream: slots,
-    limits: [1, 1.2, 1.5, 2].map((share) => Math.ceil(share * slots)),
+    own: work,
+    limits: [0.8, 1, 1.2, 1.5, 2].map((share) => Math.ceil(share * slots)),
     factors,
     trouble: trouble(slots),
     routes(app, { upstream }) {
-      const ask = asking(upstream, 0)
+      const ask = asking(upstream, 0, thrashes ? '/thrashing' : '/')
       app.get('/', async () => {
         await ask(work)
         return 'done'
@@ -24,20 +29,33 @@ function troubled(
   }))
 }
 
-export const fails = troubled('fails', [0.5, 2], () => ({
-  name: 'the upstream fails in 1 ms',
-  begin: ({ tell }) => tell('/failing/1'),
-  end: ({ tell }) => tell('/failing/0'),
-}))
+export const fails = troubled({
+  name: 'fails',
+  factors: [0.5, 2],
+  trouble: () => ({
+    name: 'it fails in 1 ms',
+    begin: ({ tell }) => tell('/failing/1'),
+    end: ({ tell }) => tell('/failing/0'),
+  }),
+})
 
-export const half = troubled('half', [0.8, 2], (slots) => ({
-  name: 'half of the slots are gone',
-  begin: ({ tell }) => tell(`/slots/${slots / 2}`),
-  end: ({ tell }) => tell(`/slots/${slots}`),
-}))
+export const half = troubled({
+  name: 'half',
+  factors: [2],
+  thrashes: true,
+  trouble: (slots) => ({
+    name: 'half of them are gone',
+    begin: ({ tell }) => tell(`/slots/${slots / 2}`),
+    end: ({ tell }) => tell(`/slots/${slots}`),
+  }),
+})
 
-export const stopped = troubled('stopped', [0.5, 0.8], () => ({
-  name: 'the process is stopped',
-  begin: async ({ subject }) => subject.signal('SIGSTOP'),
-  end: async ({ subject }) => subject.signal('SIGCONT'),
-}))
+export const stopped = troubled({
+  name: 'stopped',
+  factors: [0.5, 0.8],
+  trouble: () => ({
+    name: 'the process is stopped',
+    begin: async ({ subject }) => subject.signal('SIGSTOP'),
+    end: async ({ subject }) => subject.signal('SIGCONT'),
+  }),
+})

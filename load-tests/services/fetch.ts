@@ -7,6 +7,8 @@ export const fetch = kind('fetch', { wait: 10, busy: 6 }, ({ wait, busy }) => ({
   streams: [{ name: 'all', path: '/', rate: 930 / busy }],
   closedLoop: 8,
   upstream: 0,
+  own: wait + busy,
+  computes: true,
   limits: [2, 3, 4, 6, 10, 16],
   routes(app, { upstream }) {
     const ask = asking(upstream, 0)

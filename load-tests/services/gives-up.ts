@@ -9,6 +9,7 @@ const make = (name: string, slots: number, factors: readonly number[]) =>
     upstream: slots,
     limits: [1, 1.5, 2, 3].map((share) => Math.ceil(share * slots)),
     factors,
+    own: work,
     routes(app, { upstream }) {
       const ask = asking(upstream, 0)
       app.get('/', async () => {

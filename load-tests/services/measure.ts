@@ -16,8 +16,9 @@ import { type Times, timesOf, type Window, windowsOf } from './windows.js'
 const PROBE: Stream = { name: 'probe', path: '/health/live', rate: 4, steady: true, newcomers: 1 }
 const NEWCOMERS = 0.1
 export const DEADLINE = 1000
-/** Requests of a closed loop that show what a service can do. */
-const CLOSED = 400
+/** Requests of a closed loop, and how many loops: what else the machine does only takes from them. */
+const CLOSED = 250
+const LOOPS = 3
 
 export interface At {
   readonly service: string
@@ -37,7 +38,7 @@ export interface StreamFigures extends Figures {
   readonly name: string
   /** Answers in time, a second. */
   readonly goodput: number
-  /** How many a second could be: what was due, but no more than at factor 1. */
+  /** How many a second could be: what was due, but of what the factor multiplies no more than at 1. */
   readonly possible: number
 }
 
@@ -46,6 +47,10 @@ export interface Point extends At {
   readonly streams: readonly StreamFigures[]
   readonly windows: readonly Window[]
   readonly looks: readonly Look[]
+  /** Answers in time to what was due in each second, the warm-up's and the probes' left out. */
+  readonly course: readonly number[]
+  /** How many were due by the schedule. */
+  readonly due: number
   /** Of what could be answered: the mean of the streams without the probes. */
   readonly goodput: number
   /** The server's, of one core. */
@@ -76,8 +81,12 @@ export async function capacityOf(
   return onStage(service, setting, place, async ({ subject }) => {
     const url = subject.url + streams[0]?.path
     const load = { url, connections, amount: CLOSED, body: undefined }
-    await fire({ ...load, amount: CLOSED / 2 }, place.signal)
-    return (await fire(load, place.signal)).rate
+    await fire(load, place.signal)
+    let most = 0
+    for (let loop = 0; loop < LOOPS; loop++) {
+      most = Math.max(most, (await fire(load, place.signal)).rate)
+    }
+    return most
   })
 }
 
@@ -88,7 +97,7 @@ export async function measure(at: At, place: Place): Promise<Point> {
   const scale = capacity / declared(service)
   const streams = [...service.streams, PROBE].map((stream) => ({
     ...stream,
-    most: stream.steady ? stream.rate : stream.rate * scale,
+    most: stream.steady ? Number.POSITIVE_INFINITY : stream.rate * scale,
     rate: stream.steady ? stream.rate : stream.rate * scale * factor,
   }))
   return onStage(service, { service: name, parameters, contender, seed }, place, async (on) => {
@@ -107,7 +116,9 @@ export async function measure(at: At, place: Place): Promise<Point> {
             ...(upload ? { upload: uploadOf() } : {}),
             onEnd: (one: Ended) => ended.push(one),
           }
-          return pace(whole, place.signal).then(({ behind }) => ({ behind: behind.p99, ended }))
+          return pace(whole, place.signal).then(({ behind, all }) => ({
+            ...{ behind: behind.p99, due: all.due, ended },
+          }))
         }),
       )
       const spent = (await on.subject.cpuSeconds()) - before
@@ -125,6 +136,8 @@ export async function measure(at: At, place: Place): Promise<Point> {
         streams: figures,
         windows: service.trouble ? windowsOf(service.trouble.name, times, ended, looks) : [],
         looks,
+        course: courseOf(ended, times.start, seconds),
+        due: loads.reduce((sum, { due }) => sum + due, 0),
         goodput:
           work.reduce((sum, { goodput, possible }) => sum + goodput / possible, 0) / work.length,
         cpu: spent / took,
@@ -154,6 +167,15 @@ async function befall(
   } catch (error) {
     if (!signal.aborted) throw error
   }
+}
+
+function courseOf(ended: readonly Ended[], start: number, seconds: number): number[] {
+  const course = Array.from({ length: Math.ceil(seconds) }, () => 0)
+  for (const { due, outcome } of ended) {
+    const second = Math.floor((due - start) / 1000)
+    if (outcome === 'answered' && second in course) course[second] = (course[second] ?? 0) + 1
+  }
+  return course
 }
 
 function streamFigures(

@@ -15,6 +15,7 @@ export const mix = kind(
     limits: [200],
     factors: [0.5, 0.8, 0.9, 1, 2],
     own: long,
+    onlyWaits: true,
     routes(app) {
       app.get('/short', async () => {
         await sleep(short)

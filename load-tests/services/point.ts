@@ -44,7 +44,8 @@ Services, and their parameters:
 ${kinds.map(({ name, parameters }) => `  ${name.padEnd(16)} ${JSON.stringify(parameters)}`).join('\n')}
 `
 
-if (values.help || values.service === undefined) {
+const isKnown = (name: string): name is ContenderName => CONTENDERS.some((known) => known === name)
+if (values.help || values.service === undefined || !isKnown(values.contender)) {
   process.stdout.write(USAGE)
 } else {
   const place = { core: pinClient().core, signal: new AbortController().signal }
@@ -55,7 +56,7 @@ if (values.help || values.service === undefined) {
   const service = serviceOf(name, parameters)
   const middle = service.limits[service.limits.length >> 1] as number
   const contender = contenderOf(
-    values.contender as ContenderName,
+    values.contender,
     service,
     values.limit === undefined ? middle : Number(values.limit),
     values.options === undefined ? OURS : (JSON.parse(values.options) as SluiceOptions),

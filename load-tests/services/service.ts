@@ -53,10 +53,12 @@ export interface Service {
   readonly limits: readonly number[]
   /** Where it is no use to go beyond these; default all. */
   readonly factors?: readonly number[]
-  /** Milliseconds that one request keeps the processor, where nothing else bounds it. */
-  readonly busy?: number
-  /** Milliseconds that the work itself takes at most, where that is long. */
-  readonly own?: number
+  /** Milliseconds that the work itself takes, at most where it varies. */
+  readonly own: number
+  /** Its bottleneck is the processor, for the same time a request. */
+  readonly computes?: true
+  /** Nothing queues anywhere: whatever is refused is refused for no reason. */
+  readonly onlyWaits?: true
   readonly trouble?: Trouble
   routes(app: FastifyInstance, parts: Parts): Promise<unknown> | unknown
 }

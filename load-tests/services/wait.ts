@@ -8,15 +8,21 @@ export { compute, sleep }
 /** Asks the upstream process for so many milliseconds of its work. @throws with 502 where it fails. */
 export type Ask = (milliseconds: number) => Promise<void>
 
-/** @param connections how many at once; the rest waits for one, without end; 0: no bound */
-export function asking(upstream: string, connections: number): Ask {
+/**
+ * @param connections how many at once; the rest waits for one, without end; 0: no bound
+ * @param path `/` or `/thrashing`
+ */
+export function asking(upstream: string, connections: number, path = '/'): Ask {
   const pool = new Pool(upstream, {
     connections: connections === 0 ? null : connections,
     headersTimeout: 0,
     bodyTimeout: 0,
   })
   return async (milliseconds) => {
-    const { statusCode, body } = await pool.request({ method: 'GET', path: `/?ms=${milliseconds}` })
+    const { statusCode, body } = await pool.request({
+      method: 'GET',
+      path: `${path}?ms=${milliseconds}`,
+    })
     await body.dump()
     if (statusCode !== 200) throw Object.assign(new Error('upstream failed'), { statusCode: 502 })
   }

@@ -5,18 +5,16 @@
 export class Downstream {
   slots: number
   #inside = 0
-  readonly #milliseconds: number
 
-  constructor(slots: number, milliseconds: number) {
+  constructor(slots: number) {
     this.slots = slots
-    this.#milliseconds = milliseconds
   }
 
   /** Takes longer by (n / slots)^1.3 for n inside beyond the slots. */
-  async work(): Promise<void> {
+  async work(milliseconds: number): Promise<void> {
     this.#inside++
     const crowding = Math.max(1, this.#inside / this.slots) ** 1.3
-    await new Promise((resolve) => setTimeout(resolve, this.#milliseconds * crowding))
+    await new Promise((resolve) => setTimeout(resolve, milliseconds * crowding))
     this.#inside--
   }
 }

@@ -52,10 +52,10 @@ export async function adaptive(workload: Workload): Promise<Server> {
 }
 
 async function serve(app: FastifyInstance, workload: Workload): Promise<Server> {
-  const downstream = new Downstream(SLOTS, WAIT)
+  const downstream = new Downstream(SLOTS)
   app.get('/work', async () => {
     if (workload === 'cpu') compute(BUSY)
-    else await downstream.work()
+    else await downstream.work(WAIT)
     return 'done'
   })
   app.get('/health/live', async () => 'live')
