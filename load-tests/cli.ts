@@ -6,7 +6,7 @@ import { type Pinning, pinClient } from './pinning.js'
 import { Progress } from './progress.js'
 import { describeMachine, type Report } from './report.js'
 import { runAll } from './runner.js'
-import type { Scenario } from './scenario.js'
+import type { Chosen, Scenario } from './scenario.js'
 import { scenarios as menu } from './scenarios.js'
 import { render } from './table.js'
 
@@ -28,9 +28,9 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
     stderr.write(`${problem}\n\n${usage(scenarios)}`)
     return 2
   }
-  const parsed = parse(args)
+  const parsed = parse(args, optionsOf(scenarios))
   if (typeof parsed === 'string') return refuse(parsed)
-  const { names, quick, json, html, help } = parsed
+  const { names, quick, json, html, help, chosen } = parsed
   if (help || (names.length === 0 && args.length === 0)) {
     stdout.write(usage(scenarios))
     return 0
@@ -38,6 +38,16 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
   if (names.length === 0) return refuse('which scenario?')
   const unknown = names.filter((name) => scenarios.every((scenario) => scenario.name !== name))
   if (unknown.length > 0) return refuse(`unknown scenario: ${unknown.join(', ')}`)
+  const asked = names.flatMap((name) => scenarios.filter((scenario) => scenario.name === name))
+  for (const option of Object.keys(chosen)) {
+    if (asked.every(({ options = {} }) => !(option in options))) {
+      return refuse(`--${option} has no effect on ${names.join(', ')}`)
+    }
+  }
+  for (const { name, refuse: problemOf } of asked) {
+    const problem = problemOf?.(chosen)
+    if (problem !== undefined) return refuse(`${name}: ${problem}`)
+  }
   for (const [option, file] of Object.entries({ json, html })) {
     if (file === undefined) continue
     // Found out now, not after minutes of load.
@@ -47,15 +57,14 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
 
   const startedAt = new Date().toISOString()
   const { core, description } = pin()
-  const chosen = names.flatMap((name) => scenarios.filter((scenario) => scenario.name === name))
   const progress = new Progress(stderr)
-  const results = await runAll(chosen, { quick, core, progress, signal })
+  const results = await runAll(asked, { quick, chosen, core, progress, signal })
   const report: Report = {
     startedAt,
     machine: describeMachine(),
     pinning: description,
     quick,
-    ok: results.length === chosen.length && results.every(({ ok }) => ok),
+    ok: results.length === asked.length && results.every(({ ok }) => ok),
     scenarios: results,
   }
   if (results.length > 0) stdout.write(render(report, wantsColors(stdout)))
@@ -71,26 +80,39 @@ interface Arguments {
   json: string | undefined
   html: string | undefined
   help: boolean
+  chosen: Chosen
 }
 
-/** A string says what is wrong with them. */
-function parse(args: string[]): Arguments | string {
+/** @returns a string that says what is wrong with them */
+function parse(args: string[], own: readonly string[]): Arguments | string {
   try {
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
       options: {
+        ...Object.fromEntries(
+          own.map((name) => [name, { type: 'string', multiple: true } as const]),
+        ),
         quick: { type: 'boolean', default: false },
         json: { type: 'string' },
         html: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })
-    const { quick, json, html, help } = values
-    return { names: positionals, quick, json, html, help }
+    const { quick, json, html, help, ...chosen } = values
+    return { names: positionals, quick, json, html, help, chosen: chosen as Chosen }
   } catch (error) {
     return (error as Error).message
   }
+}
+
+function ownOptions({ name, options = {} }: Scenario): string {
+  const lines = Object.entries(options).map(([option, text]) => `  --${option} ${text}\n`)
+  return lines.length === 0 ? '' : `\nOptions of ${name}:\n${lines.join('')}`
+}
+
+function optionsOf(scenarios: readonly Scenario[]): string[] {
+  return scenarios.flatMap(({ options = {} }) => Object.keys(options))
 }
 
 function usage(scenarios: readonly Scenario[]): string {
@@ -107,7 +129,7 @@ Options:
   --json FILE  also writes the figures to FILE
   --html FILE  also writes a page with charts to FILE, which opens without a network
   -h, --help   this text
-
+${scenarios.map(ownOptions).join('')}
 Exit code: 0 when every threshold held, 1 when one failed, 2 for bad usage, 130 when interrupted.
 
   npm run load -- ${scenarios.map(({ name }) => name).join(' ')}

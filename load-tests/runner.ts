@@ -1,7 +1,7 @@
 /** Runs scenarios one after the other, each with servers of its own, and judges them. */
 import { fireBeside, measure } from './measure.js'
 import type { Progress } from './progress.js'
-import type { Check, Context, Outcome, Row, Scenario, Series, Table } from './scenario.js'
+import type { Check, Chosen, Context, Outcome, Row, Scenario, Series, Table } from './scenario.js'
 import { TestServer } from './server.js'
 
 /** No scenario may take longer, unless it says so. */
@@ -16,10 +16,13 @@ export interface Result {
   readonly checks: readonly Check[]
   readonly tables: readonly Table[]
   readonly series: readonly Series[]
+  readonly raw?: unknown
 }
 
 export interface RunOptions {
   readonly quick: boolean
+  /** Default: nothing. */
+  readonly chosen?: Chosen
   /** The servers' core; undefined: any. */
   readonly core: number | undefined
   readonly progress: Progress
@@ -43,7 +46,7 @@ export async function runAll(
 
 async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> {
   const { name, question, within = WITHIN } = scenario
-  const { quick, core, progress } = options
+  const { quick, chosen = {}, core, progress } = options
   const startedAt = performance.now()
   const late = new AbortController()
   const timer = setTimeout(
@@ -55,6 +58,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
   const servers: TestServer[] = []
   const context: Context = {
     quick,
+    chosen,
     signal,
     stand: { core, progress, signal },
     start: async (env = {}, how = {}) => {
@@ -86,6 +90,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
     checks,
     tables: outcome.tables ?? [],
     series: outcome.series ?? [],
+    ...(outcome.raw === undefined ? {} : { raw: outcome.raw }),
   }
 }
 

@@ -10,8 +10,15 @@ export interface Scenario {
   readonly question: string
   /** Milliseconds that it may take; default 180,000. */
   readonly within?: number
+  /** What may be chosen on the command line, `--name VALUE` as often as one likes, and what it is. */
+  readonly options?: Readonly<Record<string, string>>
+  /** Says what is wrong with what was chosen. */
+  refuse?(chosen: Chosen): string | undefined
   run(context: Context): Promise<Outcome>
 }
+
+/** By option: what was given for it. */
+export type Chosen = Readonly<Record<string, readonly string[]>>
 
 /** Where subjects run, and who is told how far they are. */
 export interface Stand extends Place {
@@ -22,6 +29,7 @@ export interface Stand extends Place {
 export interface Context {
   /** Short runs and small amounts: counts are held to the same thresholds, times to looser ones. */
   readonly quick: boolean
+  readonly chosen: Chosen
   /** Aborts when somebody interrupts, or when the scenario's time is up. */
   readonly signal: AbortSignal
   /** For servers that are not ours: whoever starts one stops it. */
@@ -86,4 +94,6 @@ export interface Outcome {
   readonly checks: readonly Check[]
   readonly tables?: readonly Table[]
   readonly series?: readonly Series[]
+  /** Whatever else it found, for `--json`. */
+  readonly raw?: unknown
 }

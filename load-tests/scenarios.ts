@@ -7,6 +7,7 @@ import fast from './scenarios/fast.js'
 import file from './scenarios/file.js'
 import limited from './scenarios/limited.js'
 import overload from './scenarios/overload.js'
+import services from './scenarios/services.js'
 import slowFast from './scenarios/slow-fast.js'
 import step from './scenarios/step.js'
 import versus from './scenarios/versus.js'
@@ -21,5 +22,6 @@ export const scenarios: readonly Scenario[] = [
   drain,
   overload,
   step,
+  services,
   versus,
 ]

@@ -17,7 +17,16 @@ export type Contender =
     }
 
 export const CONTENDERS = ['unprotected', 'under-pressure', 'fixed', 'default', 'auto'] as const
-export type ContenderName = (typeof CONTENDERS)[number]
+/** By name, with nothing else. */
+export const ALGORITHMS = ['gradient2', 'vegas', 'aimd'] as const
+export type ContenderName = (typeof CONTENDERS | typeof ALGORITHMS)[number]
+
+/** @throws RangeError for none of them */
+export function contenderNamed(name: string): ContenderName {
+  const known = [...CONTENDERS, ...ALGORITHMS].find((one) => one === name)
+  if (known === undefined) throw new RangeError(`no contender ${name}`)
+  return known
+}
 
 /** @param limit of a fixed one */
 export function contenderOf(
@@ -32,6 +41,10 @@ export function contenderOf(
       return { kind: name }
     case 'auto':
       return { kind: 'sluice', options: ours }
+    case 'gradient2':
+    case 'vegas':
+    case 'aimd':
+      return { kind: 'sluice', options: { limit: name } }
     case 'default':
       return limited === undefined
         ? { kind: 'sluice', options: { limit } }

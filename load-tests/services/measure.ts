@@ -16,6 +16,7 @@ import { type Times, timesOf, type Window, windowsOf } from './windows.js'
 const PROBE: Stream = { name: 'probe', path: '/health/live', rate: 4, steady: true, newcomers: 1 }
 const NEWCOMERS = 0.1
 export const DEADLINE = 1000
+export const SECONDS = 8
 /** Requests of a closed loop, and how many loops: what else the machine does only takes from them. */
 const CLOSED = 250
 const LOOPS = 3
@@ -32,6 +33,8 @@ export interface At {
   /** That count, behind the warm-up. */
   readonly seconds: number
   readonly warmUp: number
+  /** Without the trouble that the service has otherwise. */
+  readonly calm?: boolean
 }
 
 export interface StreamFigures extends Figures {
@@ -57,6 +60,11 @@ export interface Point extends At {
   readonly cpu: number
   /** How far the client was behind its schedule: p99 in milliseconds. */
   readonly behind: number
+}
+
+/** Each stream of a load has arrivals of its own. */
+export function scheduleSeed(seed: number, stream: number): number {
+  return seed * 100 + stream
 }
 
 export function declared({ streams }: Service): number {
@@ -93,6 +101,7 @@ export async function capacityOf(
 export async function measure(at: At, place: Place): Promise<Point> {
   const { service: name, parameters, contender, factor, capacity, seed, seconds, warmUp } = at
   const service = serviceOf(name, parameters)
+  const trouble = at.calm ? undefined : service.trouble
   const times = timesOf(warmUp, seconds)
   const scale = capacity / declared(service)
   const streams = [...service.streams, PROBE].map((stream) => ({
@@ -104,7 +113,7 @@ export async function measure(at: At, place: Place): Promise<Point> {
     const over = new AbortController()
     const signal = AbortSignal.any([place.signal, over.signal])
     const looking = contender.kind === 'sluice' ? look(on.subject.url, signal) : []
-    const troubling = befall(service.trouble, times, on, signal)
+    const troubling = befall(trouble, times, on, signal)
     try {
       const [startedAt, before] = [performance.now(), await on.subject.cpuSeconds()]
       const loads = await Promise.all(
@@ -112,7 +121,7 @@ export async function measure(at: At, place: Place): Promise<Point> {
           const ended: Ended[] = []
           const whole = {
             ...{ url: on.subject.url, path, rate, seconds: warmUp + seconds, warmUp, newcomers },
-            ...{ deadline: service.deadline ?? DEADLINE, seed: seed * 100 + index },
+            ...{ deadline: service.deadline ?? DEADLINE, seed: scheduleSeed(seed, index) },
             ...(upload ? { upload: uploadOf() } : {}),
             onEnd: (one: Ended) => ended.push(one),
           }
@@ -134,7 +143,7 @@ export async function measure(at: At, place: Place): Promise<Point> {
       return {
         ...at,
         streams: figures,
-        windows: service.trouble ? windowsOf(service.trouble.name, times, ended, looks) : [],
+        windows: trouble ? windowsOf(trouble.name, times, ended, looks) : [],
         looks,
         course: courseOf(ended, times.start, seconds),
         due: loads.reduce((sum, { due }) => sum + due, 0),

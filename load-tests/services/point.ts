@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util'
 import type { SluiceOptions } from '../../src/index.js'
 import { pinClient } from '../pinning.js'
-import { CONTENDERS, type ContenderName, contenderOf, OURS } from './contenders.js'
+import { ALGORITHMS, CONTENDERS, contenderNamed, contenderOf, OURS } from './contenders.js'
 import { line } from './line.js'
-import { capacityOf, measure } from './measure.js'
+import { capacityOf, measure, SECONDS } from './measure.js'
 import { kinds, serviceOf } from './menu.js'
 
 const { values } = parseArgs({
@@ -19,7 +19,7 @@ const { values } = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
     factor: { type: 'string', multiple: true, default: ['1'] },
     capacity: { type: 'string' },
-    seconds: { type: 'string', default: '8' },
+    seconds: { type: 'string' },
     'warm-up': { type: 'string', default: '2' },
     seed: { type: 'string', multiple: true, default: ['1'] },
     json: { type: 'boolean', default: false },
@@ -29,13 +29,13 @@ const { values } = parseArgs({
 
 const USAGE = `Usage: npm run load:point -- --service NAME [options]
 
-  --contender NAME   ${CONTENDERS.join(', ')}; default auto
+  --contender NAME   ${[...CONTENDERS, ...ALGORITHMS].join(', ')}; default auto
   --limit N          of fixed and default
   --options JSON     the plugin's, in place of those of auto: ${JSON.stringify(OURS)}
   --set NAME=N       a parameter of the service, as often as there are
   --factor N         of what the service can do; may be repeated
   --capacity N       what it can do a second; default: measured, or what it declares
-  --seconds N        that count; default 8
+  --seconds N        that count; default ${SECONDS}, and more for some services
   --warm-up N        seconds before them; default 2
   --seed N           may be repeated
   --json             all the figures, a line of JSON a point
@@ -44,8 +44,7 @@ Services, and their parameters:
 ${kinds.map(({ name, parameters }) => `  ${name.padEnd(16)} ${JSON.stringify(parameters)}`).join('\n')}
 `
 
-const isKnown = (name: string): name is ContenderName => CONTENDERS.some((known) => known === name)
-if (values.help || values.service === undefined || !isKnown(values.contender)) {
+if (values.help || values.service === undefined) {
   process.stdout.write(USAGE)
 } else {
   const place = { core: pinClient().core, signal: new AbortController().signal }
@@ -56,7 +55,7 @@ if (values.help || values.service === undefined || !isKnown(values.contender)) {
   const service = serviceOf(name, parameters)
   const middle = service.limits[service.limits.length >> 1] as number
   const contender = contenderOf(
-    values.contender,
+    contenderNamed(values.contender),
     service,
     values.limit === undefined ? middle : Number(values.limit),
     values.options === undefined ? OURS : (JSON.parse(values.options) as SluiceOptions),
@@ -67,7 +66,8 @@ if (values.help || values.service === undefined || !isKnown(values.contender)) {
       : Number(values.capacity)
   for (const factor of values.factor.map(Number)) {
     for (const seed of values.seed.map(Number)) {
-      const [seconds, warmUp] = [Number(values.seconds), Number(values['warm-up'])]
+      const seconds = Number(values.seconds ?? service.seconds ?? SECONDS)
+      const warmUp = Number(values['warm-up'])
       const at = { service: name, parameters, contender, factor, capacity, seed, seconds, warmUp }
       const point = await measure(at, place)
       process.stdout.write(

@@ -1,6 +1,7 @@
 /** The contract between a service, the process that runs it, and whoever loads and judges it. */
 import type { FastifyInstance } from 'fastify'
 import type { Subject } from '../subject.js'
+import type { ContenderName } from './contenders.js'
 
 export interface Stream {
   readonly name: string
@@ -60,6 +61,10 @@ export interface Service {
   /** Nothing queues anywhere: whatever is refused is refused for no reason. */
   readonly onlyWaits?: true
   readonly trouble?: Trouble
+  /** Of a load that counts; default 8. */
+  readonly seconds?: number
+  /** What else stands before it. */
+  readonly also?: readonly ContenderName[]
   routes(app: FastifyInstance, parts: Parts): Promise<unknown> | unknown
 }
 

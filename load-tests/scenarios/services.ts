@@ -1,0 +1,79 @@
+/**
+ * Does it do no harm below capacity, and hold goodput beyond it, before services as they are? Each has
+ * parts that are real: an upstream process behind undici, pools, streams, uploads. The same arrivals
+ * come to each without protection, behind under-pressure, behind the best fixed limit of a sweep,
+ * behind that limit with nothing else, and behind what needs no number.
+ */
+import { count } from '../format.js'
+import type { Check, Scenario } from '../scenario.js'
+import { campaign, type Effort, type Found } from '../services/campaign.js'
+import { choiceOf, OPTIONS } from '../services/chosen.js'
+import { judge } from '../services/judge.js'
+import { rules } from '../services/rules.js'
+import { seriesOf, tablesOf } from '../services/tables.js'
+import { troubleRules } from '../services/trouble-rules.js'
+
+/** Milliseconds behind its schedule that say that the client was the bottleneck. */
+const TOO_LATE = 100
+
+const full: Effort = { warmUp: 2, sweep: 4, deploys: true, measures: true }
+const short: Effort = { warmUp: 0.2, sweep: 0, deploys: false, measures: false }
+const SHORT = {
+  service: ['fetch', 'dear'],
+  contender: ['unprotected', 'auto'],
+  factor: ['2'],
+  seed: ['1'],
+  seconds: ['0.8'],
+}
+
+const services: Scenario = {
+  name: 'services',
+  question: 'Does it do no harm below capacity, and hold goodput beyond, before any service?',
+  within: 8 * 3_600_000,
+  options: OPTIONS,
+  refuse(chosen) {
+    try {
+      choiceOf(chosen)
+      return undefined
+    } catch (error) {
+      return (error as Error).message
+    }
+  },
+  async run({ quick, chosen, stand }) {
+    const choice = choiceOf(quick ? { ...SHORT, ...chosen } : chosen)
+    const found = await campaign(choice, quick ? short : full, stand)
+    return {
+      rows: [],
+      tables: tablesOf(found, choice.seeds),
+      series: seriesOf(found),
+      checks: [
+        accounted(found),
+        ...(quick ? [] : [onTime(found), ...judge([...rules, ...troubleRules], found)]),
+      ],
+      raw: found,
+    }
+  },
+}
+export default services
+
+function accounted(found: readonly Found[]): Check {
+  const points = found.flatMap(({ merged }) => merged.flatMap((one) => one.points))
+  const due = points.reduce((sum, point) => sum + point.due, 0)
+  const ended = points
+    .flatMap(({ streams }) => streams.flatMap(({ counts }) => Object.values(counts)))
+    .reduce((sum, one) => sum + one, 0)
+  return {
+    name: 'every request that was due is answered, refused, failed or hanging',
+    ok: due === ended && due > 0,
+    detail: count(due),
+  }
+}
+
+function onTime(found: readonly Found[]): Check {
+  const worst = Math.max(...found.flatMap(({ merged }) => merged.map(({ behind }) => behind)))
+  return {
+    name: `the client is behind its schedule, p99: at most ${TOO_LATE} ms`,
+    ok: worst <= TOO_LATE,
+    detail: `${Math.round(worst)} ms`,
+  }
+}

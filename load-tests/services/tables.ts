@@ -1,0 +1,96 @@
+/** What was found, as tables and charts. */
+import { count, milliseconds } from '../format.js'
+import type { Series, Table } from '../scenario.js'
+import type { Found } from './campaign.js'
+import { DEADLINE, declared } from './measure.js'
+import type { Merged, MergedFigures } from './merge.js'
+
+export function tablesOf(found: readonly Found[], seeds: readonly number[]): Table[] {
+  return found.flatMap((one) => {
+    const table = loadsOf(one, seeds)
+    return one.service.trouble === undefined ? [table] : [table, windowsOf(one)]
+  })
+}
+
+/** Of the highest load, with the first seed. */
+export function seriesOf(found: readonly Found[]): Series[] {
+  return found.flatMap(({ service, merged }) => {
+    const factor = Math.max(...merged.map((one) => one.factor))
+    const most = merged.filter((one) => one.factor === factor)
+    const where = `${service.name} ${factor} ×`
+    const answers = most.map(({ contender, points }) => ({
+      name: contender,
+      unit: `answers in time/s, ${where}`,
+      points: (points[0]?.course ?? []).map((value, second) => [second * 1000, value] as const),
+    }))
+    const looks = most.find(({ contender }) => contender === 'auto')?.points[0]?.looks ?? []
+    const over = (name: string, key: 'limit' | 'inFlight' | 'queued'): Series => ({
+      name,
+      unit: `requests, ${where}, auto, warm-up included`,
+      points: looks.map((look) => [look.at, look[key]] as const),
+    })
+    const inside = [over('in flight', 'inFlight'), over('queued', 'queued'), over('limit', 'limit')]
+    return looks.length === 0 ? answers : [...answers, ...inside]
+  })
+}
+
+const COLUMNS = ['goodput', 'p50', 'p99', 'refused', 'hanging', 'new']
+
+function loadsOf(
+  { service, capacity, limit, swept, merged }: Found,
+  seeds: readonly number[],
+): Table {
+  const measured = capacity === declared(service) ? 'declared' : 'measured in a closed loop'
+  const found =
+    swept.length === 0
+      ? `${limit}, given`
+      : `${limit}, of ${swept.map((one) => `${one.limit}: ${one.point.goodput.toFixed(2)}`).join(', ')}`
+  return {
+    head: [service.name, 'load', 'stream', ...COLUMNS, 'probe'],
+    rows: merged.flatMap((point) =>
+      point.streams.map((stream, index) => [
+        point.contender,
+        `${point.factor} ×`,
+        stream.name,
+        ...cells(stream),
+        index === 0 ? latency(point.probe.max) : '',
+      ]),
+    ),
+    note: `${service.about}. Load in ratio to ${capacity.toFixed(1)} a second, ${measured}; goodput: answers in time a second, within ${count(service.deadline ?? DEADLINE)} ms; hanging: neither answered nor refused in time, new: of those on connections of their own; probe: the slowest. Best fixed limit ${found}. Medians of seeds ${seeds.join(', ')}.`,
+  }
+}
+
+function windowsOf({ service, merged }: Found): Table {
+  return {
+    head: [`${service.name}: when`, 'contender', 'load', ...COLUMNS, 'failed', 'limit'],
+    rows: merged.flatMap(({ contender, factor, windows }: Merged) =>
+      windows.map((window) => [
+        window.name,
+        contender,
+        `${factor} ×`,
+        ...cells(window),
+        share(window.failed),
+        window.limit === undefined ? '' : window.limit.toFixed(0),
+      ]),
+    ),
+    note: 'At first: in the first 2 s; limit: at the end of that time.',
+  }
+}
+
+function cells({ goodput, p50, p99, refused, hanging, newcomersHanging }: MergedFigures): string[] {
+  return [
+    goodput >= 100 ? goodput.toFixed(0) : goodput.toFixed(1),
+    latency(p50),
+    latency(p99),
+    ...[refused, hanging, newcomersHanging].map(share),
+  ]
+}
+
+/** Nothing where nobody was answered. */
+function latency(value: number | undefined): string {
+  return value === undefined ? '' : milliseconds(value)
+}
+
+function share(value: number): string {
+  return `${(value * 100).toFixed(1)} %`
+}
