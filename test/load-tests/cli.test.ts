@@ -63,6 +63,37 @@ describe('bad usage exits with 2, says what is wrong, names the scenarios, and r
   })
 })
 
+describe('options of a scenario', () => {
+  const picky: Scenario = {
+    ...good,
+    name: 'picky',
+    options: { colour: 'NAME  a colour' },
+    refuse: ({ colour }) => (colour?.includes('grey') ? 'no grey' : undefined),
+    run: async ({ chosen }) => ({
+      rows: [],
+      checks: [{ name: 'chosen', ok: true, detail: JSON.stringify(chosen) }],
+    }),
+  }
+
+  test('reach it, as often as they are given, and are in the usage', async () => {
+    const { stdout } = await run(['picky', '--colour', 'red', '--colour', 'blue'], [good, picky])
+    expect(stdout).toContain('chosen: {"colour":["red","blue"]}')
+    expect((await run([], [good, picky])).stdout).toContain(
+      'Options of picky:\n  --colour NAME  a colour\n',
+    )
+  })
+
+  test.for([
+    [['picky', '--colour', 'grey'], 'picky: no grey'],
+    [['good', '--colour', 'red'], '--colour has no effect on good'],
+    [['picky', '--size', '1'], "Unknown option '--size'"],
+  ] as const)('are refused before anything runs: %j', async ([args, problem]) => {
+    const { code, stdout, stderr } = await run([...args], [good, picky])
+    expect([code, stdout]).toEqual([2, ''])
+    expect(stderr).toContain(problem)
+  })
+})
+
 describe('the report in files', () => {
   let folder: string
 

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Paced, type PacedLoad, pace } from '../../load-tests/paced.js'
+import { type Ended, type Paced, type PacedLoad, pace } from '../../load-tests/paced.js'
 import { poisson } from '../../load-tests/schedule.js'
 
 let server: Server
@@ -78,6 +78,33 @@ describe('an open loop', () => {
     answer = () => {}
     const silent = await run({ deadline: 100 })
     expect(silent.all).toMatchObject({ answered: 0, hanging: silent.all.due })
+  })
+
+  test('an answer that is cut is no answer', async () => {
+    answer = ({ socket }, response) => {
+      response.writeHead(200)
+      response.write('half', () => socket.destroy())
+    }
+    const { all } = await run()
+    expect(all).toMatchObject({ answered: 0, failed: all.due })
+  })
+
+  test('posts a file where it is given one, and tells what became of each that counts', async () => {
+    const bodies: string[] = []
+    answer = async (request, response) => {
+      const parts = await request.toArray()
+      bodies.push(`${request.method} ${request.headers['content-type']} ${Buffer.concat(parts)}`)
+      response.end()
+    }
+    const ended: Ended[] = []
+    const upload = { headers: { 'content-type': 'text/plain' }, body: Buffer.from('file') }
+    const { all } = await run({ upload, warmUp: 0.25, onEnd: (one) => ended.push(one) })
+    expect(new Set(bodies)).toEqual(new Set(['POST text/plain file']))
+    expect(ended).toHaveLength(all.due)
+    const dues = poisson(200, 0.5, 1).filter((at) => at >= 250)
+    const known = ended.map(({ due }) => due).toSorted((a, b) => a - b)
+    expect(known.map(Math.round)).toEqual(dues.map(Math.round))
+    expect(ended.every(({ outcome, took }) => outcome === 'answered' && took > 0)).toBe(true)
   })
 
   test('leaves out what comes before the warm-up is over', async () => {
