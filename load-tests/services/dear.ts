@@ -5,6 +5,8 @@ import { takeUploads } from './uploads.js'
 import { asking, compute, computeInPieces } from './wait.js'
 
 const DEADLINE = 2000
+/** Dear ones are few. */
+const SECONDS = 15
 
 function streams(dear: number, cheap: number, uploads: number): Stream[] {
   return [
@@ -33,6 +35,7 @@ export const dear = kind(
     about: `${busy} ms of computing in pieces of ${piece} ms, ${rate}/s; beside ${cheaps}/s x ${cheap} ms and ${uploads} uploads/s`,
     streams: streams(rate, cheaps, uploads),
     deadline: DEADLINE,
+    seconds: SECONDS,
     limited: '/dear',
     limits: [1, 2, 3, 5],
     own: busy,
@@ -47,6 +50,7 @@ export const dearBackend = kind(
     about: `${wait} ms for one of ${slots} slots that queue; beside ${cheaps}/s x ${cheap} ms and ${uploads} uploads/s`,
     streams: streams((slots / wait) * 1000, cheaps, uploads),
     deadline: DEADLINE,
+    seconds: SECONDS,
     upstream: slots,
     limited: '/dear',
     limits: [0.8, 1, 1.2, 1.5, 2].map((share) => Math.ceil(share * slots)),

@@ -7,8 +7,9 @@ const make = (name: string, slots: number, factors: readonly number[]) =>
     about: `${work} ms in one of ${slots} slots that queue; clients leave after a second`,
     streams: [{ name: 'all', path: '/', rate: (slots / work) * 1000 }],
     upstream: slots,
-    limits: [1, 1.5, 2, 3].map((share) => Math.ceil(share * slots)),
+    limits: [slots, slots + 1, slots * 2, slots * 3],
     factors,
+    seconds: 20,
     own: work,
     routes(app, { upstream }) {
       const ask = asking(upstream, 0)

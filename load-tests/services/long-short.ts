@@ -14,6 +14,7 @@ export const longShort = kind(
       { name: 'upload', path: '/upload', rate: uploads, steady: true, upload: true },
     ],
     deadline: 2000,
+    seconds: 15,
     upstream: slots,
     limited: '/long',
     limits: [slots * 0.8, slots, slots * 1.2, slots * 1.5, slots * 2].map(Math.round),
