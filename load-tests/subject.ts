@@ -75,6 +75,12 @@ export class Subject {
     return this.#usage()
   }
 
+  /** For how long its main thread wanted a core that others had, since its start; NaN where nobody can tell. */
+  async waitedSeconds(): Promise<number> {
+    const fields = await readFile(`/proc/${this.pid}/schedstat`, 'utf8').catch(() => '')
+    return Number(fields.split(' ')[1] ?? Number.NaN) / 1e9
+  }
+
   /** Only one of the menu can be asked. */
   async ask(question: Question, signal: AbortSignal): Promise<Usage> {
     const answered = answerOf(this.#child, signal)

@@ -4,11 +4,12 @@
  * come to each without protection, behind under-pressure, behind the best fixed limit of a sweep,
  * behind that limit with nothing else, and behind what needs no number.
  */
-import { count } from '../format.js'
+import { count, percent } from '../format.js'
 import type { Check, Scenario } from '../scenario.js'
 import { campaign, type Effort, type Found } from '../services/campaign.js'
 import { choiceOf, OPTIONS } from '../services/chosen.js'
 import { judge } from '../services/judge.js'
+import { DISTURBED } from '../services/measure.js'
 import { rules } from '../services/rules.js'
 import { seriesOf, tablesOf } from '../services/tables.js'
 import { troubleRules } from '../services/trouble-rules.js'
@@ -16,8 +17,8 @@ import { troubleRules } from '../services/trouble-rules.js'
 /** Milliseconds behind its schedule that say that the client was the bottleneck. */
 const TOO_LATE = 100
 
-const full: Effort = { warmUp: 2, sweep: 4, deploys: true, measures: true }
-const short: Effort = { warmUp: 0.2, sweep: 0, deploys: false, measures: false }
+const full: Effort = { warmUp: 2, sweep: 4, deploys: true, measures: true, tries: 3 }
+const short: Effort = { warmUp: 0.2, sweep: 0, deploys: false, measures: false, tries: 1 }
 const SHORT = {
   service: ['fetch', 'dear'],
   contender: ['unprotected', 'auto'],
@@ -48,7 +49,9 @@ const services: Scenario = {
       series: seriesOf(found),
       checks: [
         accounted(found),
-        ...(quick ? [] : [onTime(found), ...judge([...rules, ...troubleRules], found)]),
+        ...(quick
+          ? []
+          : [onTime(found), undisturbed(found), ...judge([...rules, ...troubleRules], found)]),
       ],
       raw: found,
     }
@@ -75,5 +78,19 @@ function onTime(found: readonly Found[]): Check {
     name: `the client is behind its schedule, p99: at most ${TOO_LATE} ms`,
     ok: worst <= TOO_LATE,
     detail: `${Math.round(worst)} ms`,
+  }
+}
+
+function undisturbed(found: readonly Found[]): Check {
+  const all = found.flatMap(({ merged }) => merged)
+  const wrong = all.filter(({ waited }) => waited > DISTURBED)
+  const where = wrong.map(({ service, contender, factor, waited }) => {
+    return `${service} ${contender} ${factor} × ${percent(waited)}`
+  })
+  return {
+    name: `others had the server's core while it wanted it: at most ${percent(DISTURBED)}`,
+    ok: wrong.length === 0,
+    detail:
+      where.length > 0 ? where.join(', ') : percent(Math.max(...all.map((one) => one.waited))),
   }
 }

@@ -4,14 +4,15 @@ import type { Point, StreamFigures } from './measure.js'
 import type { Window } from './windows.js'
 
 export function line(point: Point, contender: string): string {
-  const { service, factor, seed, capacity, streams, windows, looks, goodput, cpu, behind } = point
+  const { service, factor, seed, capacity, streams, windows, looks, goodput, cpu, waited, behind } =
+    point
   const limits = looks.map(({ limit }) => limit)
   return [
     `${service} ${contender} x${factor} of ${capacity.toFixed(1)}/s seed ${seed}: goodput ${goodput.toFixed(3)}`,
     ...streams.map(stream),
     ...windows.map(window),
     `limit ${course(limits)}`,
-    `cpu ${percent(cpu)} behind ${milliseconds(behind)}`,
+    `cpu ${percent(cpu)} waited ${percent(waited)} behind ${milliseconds(behind)}`,
   ].join(' | ')
 }
 

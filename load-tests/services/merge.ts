@@ -35,6 +35,8 @@ export interface Merged {
   readonly probe: MergedFigures
   readonly windows: readonly MergedWindow[]
   readonly cpu: number
+  /** The worst. */
+  readonly waited: number
   readonly behind: number
   /** One a seed. */
   readonly points: readonly Point[]
@@ -53,6 +55,7 @@ export function merge(contender: ContenderName, points: readonly Point[]): Merge
       limit: middle(windows.map(({ limits }) => limits.at(-1))),
     })),
     cpu: median(points.map(({ cpu }) => cpu)),
+    waited: Math.max(...points.map(({ waited }) => waited)),
     behind: Math.max(...points.map(({ behind }) => behind)),
   }
 }

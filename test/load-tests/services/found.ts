@@ -65,6 +65,7 @@ export function point(service: string, change: Change, seed = 1): Point {
     due: all.flat().length,
     goodput: work.reduce((sum, one) => sum + one.goodput / one.possible, 0) / work.length,
     cpu: 0.5,
+    waited: 0,
     behind: 1,
   }
 }
