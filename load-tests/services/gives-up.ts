@@ -7,7 +7,7 @@ const make = (name: string, slots: number, factors: readonly number[]) =>
     about: `${work} ms in one of ${slots} slots that queue; clients leave after a second`,
     streams: [{ name: 'all', path: '/', rate: (slots / work) * 1000 }],
     upstream: slots,
-    limits: [slots, slots + 1, slots * 2, slots * 3],
+    limits: [...new Set([slots, slots + 1, slots * 2, slots * 3])],
     factors,
     seconds: 20,
     own: work,
