@@ -1,17 +1,10 @@
 /** All points of a run, one after the other: capacity, the best fixed limit, then every load. */
 import type { Stand } from '../scenario.js'
+import { capacityOf, DISTURBED, declared } from './capacity.js'
 import type { Choice } from './chosen.js'
-import { type ContenderName, contenderOf } from './contenders.js'
+import { CONTENDERS, type ContenderName, contenderOf } from './contenders.js'
 import { line } from './line.js'
-import {
-  type At,
-  capacityOf,
-  DISTURBED,
-  declared,
-  measure,
-  type Point,
-  SECONDS,
-} from './measure.js'
+import { type At, measure, type Point, SECONDS } from './measure.js'
 import { serviceOf } from './menu.js'
 import { type Merged, merge } from './merge.js'
 import type { Service } from './service.js'
@@ -89,7 +82,7 @@ async function one(name: string, choice: Choice, effort: Effort, stand: Stand): 
     }
   }
   const limit = bestOf(swept) ?? (service.limits[service.limits.length >> 1] as number)
-  const contenders = new Set([...choice.contenders, ...(service.also ?? [])])
+  const contenders = choice.contenders ?? [...CONTENDERS, ...(service.also ?? [])]
   const merged: Merged[] = []
   for (const factor of factors) {
     for (const contender of contenders) {
@@ -101,7 +94,7 @@ async function one(name: string, choice: Choice, effort: Effort, stand: Stand): 
       merged.push(merge(contender, points))
     }
   }
-  const isDeployed = effort.deploys && service.trouble === undefined && contenders.has('auto')
+  const isDeployed = effort.deploys && service.trouble === undefined && contenders.includes('auto')
   const fresh = { ...DEPLOYED, seed: first, warmUp: 0 }
   const deployed = isDeployed ? merge('auto', [await take('auto', limit, fresh)]) : undefined
   return { service, capacity, limit, swept, merged, deployed }

@@ -1,6 +1,6 @@
 /** What of the scenario may be chosen on its command line. */
 import type { Chosen } from '../scenario.js'
-import { CONTENDERS, type ContenderName, contenderNamed } from './contenders.js'
+import { type ContenderName, contenderNamed } from './contenders.js'
 import { kinds, serviceOf } from './menu.js'
 import type { Parameters } from './service.js'
 
@@ -15,7 +15,8 @@ export const OPTIONS = {
 
 export interface Choice {
   readonly services: readonly string[]
-  readonly contenders: readonly ContenderName[]
+  /** Undefined: all, and what else the service has. */
+  readonly contenders: readonly ContenderName[] | undefined
   /** Undefined: the service's own. */
   readonly factors: readonly number[] | undefined
   readonly seeds: readonly number[]
@@ -36,7 +37,7 @@ export function choiceOf({ service, contender, factor, seed, seconds, set }: Cho
   for (const name of [...services, ...Object.keys(parameters)]) serviceOf(name, parameters[name])
   return {
     services,
-    contenders: contender?.map(contenderNamed) ?? CONTENDERS,
+    contenders: contender?.map(contenderNamed),
     factors: factor?.map((one) => numberOf('factor', one, 0)),
     seeds: (seed ?? ['1', '2', '3']).map((one) => numberOf('seed', one, 0)),
     seconds: seconds?.map((one) => numberOf('seconds', one, 0.1)).at(-1),

@@ -1,8 +1,8 @@
 /** One service behind one contender under one open-loop load. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fire } from '../load.js'
 import { type Ended, pace } from '../paced.js'
 import type { Place } from '../subject.js'
+import { declared } from './capacity.js'
 import type { Contender } from './contenders.js'
 import { type Figures, figuresOf } from './figures.js'
 import { type Look, look } from './looks.js'
@@ -17,12 +17,6 @@ const PROBE: Stream = { name: 'probe', path: '/health/live', rate: 4, steady: tr
 const NEWCOMERS = 0.1
 export const DEADLINE = 1000
 export const SECONDS = 8
-/** Requests of a closed loop, and how many loops: what else the machine does only takes from them. */
-const CLOSED = 250
-const LOOPS = 3
-const MOST_LOOPS = 12
-/** Whoever had to share its core for more of the time than this is measured again. */
-export const DISTURBED = 0.1
 
 export interface At {
   readonly service: string
@@ -72,88 +66,32 @@ export function scheduleSeed(seed: number, stream: number): number {
   return seed * 100 + stream
 }
 
-export function declared({ streams }: Service): number {
-  return streams.reduce((sum, { rate, steady }) => sum + (steady ? 0 : rate), 0)
-}
-
-/** What it does in a closed loop, where that shows it; otherwise what it declares. */
-export async function capacityOf(
-  name: string,
-  parameters: Parameters,
-  place: Place,
-): Promise<number> {
-  const service = serviceOf(name, parameters)
-  const { closedLoop: connections, streams } = service
-  if (connections === undefined) return declared(service)
-  const setting = {
-    service: name,
-    parameters,
-    contender: { kind: 'unprotected' },
-    seed: 1,
-  } as const
-  return onStage(service, setting, place, async ({ subject }) => {
-    const url = subject.url + streams[0]?.path
-    const load = { url, connections, amount: CLOSED, body: undefined }
-    await fire(load, place.signal)
-    let most = 0
-    for (let [loops, quiet] = [0, 0]; loops < MOST_LOOPS && quiet < LOOPS; loops++) {
-      const before = await subject.waitedSeconds()
-      const { rate, seconds } = await fire(load, place.signal)
-      most = Math.max(most, rate)
-      if (!((await subject.waitedSeconds()) - before > DISTURBED * seconds)) quiet++
-    }
-    return most
-  })
-}
-
 export async function measure(at: At, place: Place): Promise<Point> {
-  const { service: name, parameters, contender, factor, capacity, seed, seconds, warmUp } = at
+  const { service: name, parameters, contender, seed, seconds, warmUp } = at
   const service = serviceOf(name, parameters)
   const trouble = at.calm ? undefined : service.trouble
   const times = timesOf(warmUp, seconds)
-  const scale = capacity / declared(service)
-  const streams = [...service.streams, PROBE].map((stream) => ({
-    ...stream,
-    most: stream.steady ? Number.POSITIVE_INFINITY : stream.rate * scale,
-    rate: stream.steady ? stream.rate : stream.rate * scale * factor,
-  }))
   return onStage(service, { service: name, parameters, contender, seed }, place, async (on) => {
     const over = new AbortController()
     const signal = AbortSignal.any([place.signal, over.signal])
     const looking = contender.kind === 'sluice' ? look(on.subject.url, signal) : []
-    const troubling = befall(trouble, times, on, signal)
     try {
       const [waitedBefore, before] = await spentBy(on)
       const startedAt = performance.now()
-      const loads = await Promise.all(
-        streams.map(({ path, rate, upload, newcomers = NEWCOMERS }, index) => {
-          const ended: Ended[] = []
-          const whole = {
-            ...{ url: on.subject.url, path, rate, seconds: warmUp + seconds, warmUp, newcomers },
-            ...{ deadline: service.deadline ?? DEADLINE, seed: scheduleSeed(seed, index) },
-            ...(upload ? { upload: uploadOf() } : {}),
-            onEnd: (one: Ended) => ended.push(one),
-          }
-          return pace(whole, place.signal).then(({ behind, all }) => ({
-            ...{ behind: behind.p99, due: all.due, ended },
-          }))
-        }),
-      )
+      const [loads] = await Promise.all([
+        arrive(at, service, on.subject.url, place.signal),
+        befall(trouble, times, on, signal),
+      ])
       const [waited, spent] = await spentBy(on)
       const took = (performance.now() - startedAt) / 1000
       over.abort()
       const looks = await looking
-      await troubling
-      const figures = streams.map(({ name: stream, most }, index) =>
-        streamFigures(stream, most, seconds, loads[index]?.ended ?? []),
-      )
-      const work = figures.slice(0, -1)
+      const streams = loads.map((one) => streamFigures(one, seconds))
+      const work = streams.slice(0, -1)
       const ended = loads.slice(0, -1).flatMap((one) => one.ended)
       return {
-        ...at,
-        streams: figures,
+        ...{ ...at, streams, looks },
         windows: trouble ? windowsOf(trouble.name, times, ended, looks) : [],
-        looks,
         course: courseOf(ended, times.start, seconds),
         due: loads.reduce((sum, { due }) => sum + due, 0),
         goodput:
@@ -166,6 +104,45 @@ export async function measure(at: At, place: Place): Promise<Point> {
       over.abort()
     }
   })
+}
+
+/** What came of a stream. */
+interface Arrived {
+  readonly name: string
+  /** Requests a second at factor 1; Infinity: the factor is none of its. */
+  readonly most: number
+  readonly due: number
+  readonly ended: readonly Ended[]
+  /** Milliseconds, p99. */
+  readonly behind: number
+}
+
+/** All streams at once, the probes last. */
+function arrive(
+  { factor, capacity, seed, seconds, warmUp }: At,
+  service: Service,
+  url: string,
+  signal: AbortSignal,
+): Promise<Arrived[]> {
+  const { streams, deadline = DEADLINE } = service
+  const scale = capacity / declared(service)
+  return Promise.all(
+    [...streams, PROBE].map(async (stream, index) => {
+      const { name, path, steady, upload, newcomers = NEWCOMERS } = stream
+      const most = steady ? Number.POSITIVE_INFINITY : stream.rate * scale
+      const ended: Ended[] = []
+      const { behind, all } = await pace(
+        {
+          ...{ url, path, deadline, newcomers, warmUp, seconds: warmUp + seconds },
+          ...{ rate: steady ? stream.rate : most * factor, seed: scheduleSeed(seed, index) },
+          ...(upload ? { upload: uploadOf() } : {}),
+          onEnd: (one) => ended.push(one),
+        },
+        signal,
+      )
+      return { name, most, due: all.due, ended, behind: behind.p99 }
+    }),
+  )
 }
 
 function spentBy({ subject }: Troubled): Promise<[waited: number, spent: number]> {
@@ -201,12 +178,7 @@ function courseOf(ended: readonly Ended[], start: number, seconds: number): numb
   return course
 }
 
-function streamFigures(
-  name: string,
-  most: number,
-  seconds: number,
-  ended: readonly Ended[],
-): StreamFigures {
+function streamFigures({ name, most, ended }: Arrived, seconds: number): StreamFigures {
   const figures = figuresOf(ended)
   return {
     name,

@@ -5,9 +5,10 @@
 import { parseArgs } from 'node:util'
 import type { SluiceOptions } from '../../src/index.js'
 import { pinClient } from '../pinning.js'
+import { capacityOf } from './capacity.js'
 import { ALGORITHMS, CONTENDERS, contenderNamed, contenderOf, OURS } from './contenders.js'
 import { line } from './line.js'
-import { capacityOf, measure, SECONDS } from './measure.js'
+import { measure, SECONDS } from './measure.js'
 import { kinds, serviceOf } from './menu.js'
 
 const { values } = parseArgs({

@@ -2,7 +2,8 @@
 import { count, milliseconds } from '../format.js'
 import type { Series, Table } from '../scenario.js'
 import type { Found } from './campaign.js'
-import { DEADLINE, declared } from './measure.js'
+import { declared } from './capacity.js'
+import { DEADLINE } from './measure.js'
 import type { Merged, MergedFigures } from './merge.js'
 
 export function tablesOf(found: readonly Found[], seeds: readonly number[]): Table[] {

@@ -13,7 +13,7 @@ export const troubleRules: readonly Rule[] = [
   {
     name: 'while work fails the limit, of the highest before',
     most: 1,
-    cases: during('fails', ({ windows: [before, ...rest] }) => {
+    cases: during('fails', 0, ({ windows: [before, ...rest] }) => {
       const most = Math.max(...rest.slice(0, 2).flatMap(({ limits }) => limits))
       return most / Math.max(...(before?.limits ?? []))
     }),
@@ -21,17 +21,17 @@ export const troubleRules: readonly Rule[] = [
   {
     name: 'two seconds after work failed the limit, off the best by',
     most: 0.25,
-    cases: during('fails', off('end', AFTER_FAILURES, 1)),
+    cases: during('fails', 2, off('end', AFTER_FAILURES, 1)),
   },
   {
     name: 'a second after half of the capacity went the limit, off the best by',
     most: 0.25,
-    cases: during('half', off('begin', AFTER_A_STEP, 0.5)),
+    cases: during('half', 2, off('begin', AFTER_A_STEP, 0.5)),
   },
   {
     name: 'a second after it came back the limit, off the best by',
     most: 0.25,
-    cases: during('half', off('end', AFTER_A_STEP, 1)),
+    cases: during('half', 2, off('end', AFTER_A_STEP, 1)),
   },
   {
     name: 'two seconds after a stop answered, whatever finds the limit',
@@ -47,11 +47,15 @@ export const troubleRules: readonly Rule[] = [
   },
 ]
 
-/** Ours beyond capacity, the median of the seeds. */
-function during(name: string, value: (point: Point, found: Found) => number): Rule['cases'] {
+/** Ours at loads of `least` and more, the median of the seeds. */
+function during(
+  name: string,
+  least: number,
+  value: (point: Point, found: Found) => number,
+): Rule['cases'] {
   return (found) =>
     found.merged
-      .filter(({ contender, factor }) => contender === 'auto' && factor > 1)
+      .filter(({ contender, factor }) => contender === 'auto' && factor >= least)
       .filter(() => found.service.name === name)
       .map(({ factor, points }) => [
         `${name} ${factor} ×`,

@@ -3,8 +3,9 @@ import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Progress } from '../../../load-tests/progress.js'
 import { campaign } from '../../../load-tests/services/campaign.js'
+import { capacityOf } from '../../../load-tests/services/capacity.js'
 import { choiceOf } from '../../../load-tests/services/chosen.js'
-import { capacityOf, measure } from '../../../load-tests/services/measure.js'
+import { measure } from '../../../load-tests/services/measure.js'
 import { tablesOf } from '../../../load-tests/services/tables.js'
 
 let said: PassThrough
