@@ -20,7 +20,7 @@ const TOO_LATE = 100
 const full: Effort = { warmUp: 2, sweep: 4, deploys: true, measures: true, tries: 3 }
 const short: Effort = { warmUp: 0.2, sweep: 0, deploys: false, measures: false, tries: 1 }
 const SHORT = {
-  service: ['fetch', 'dear'],
+  service: ['dear'],
   contender: ['unprotected', 'auto'],
   factor: ['2'],
   seed: ['1'],

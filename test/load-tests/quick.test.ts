@@ -46,7 +46,7 @@ describe('a quick run of all scenarios', () => {
     output = await text(child.stdout)
     ;[code] = await exited
     report = JSON.parse(await readFile(file, 'utf8'))
-  }, 180_000)
+  }, 300_000)
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
