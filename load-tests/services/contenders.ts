@@ -3,7 +3,7 @@ import type { RouteConcurrency, SluiceOptions } from '../../src/index.js'
 import type { Service } from './service.js'
 
 /** All that is given where nobody knows anything. */
-export const OURS: SluiceOptions = { limit: 'gradient2', pressure: true }
+export const OURS: SluiceOptions = { limit: 'auto' }
 /** Whoever measures a limit gives it a short queue. */
 const QUEUE = { timeout: 200 }
 

@@ -113,7 +113,7 @@ export function readOptions(options: SluiceOptions): Settings {
       : undefined,
     keyed: key === undefined ? undefined : readKey(key, sharing),
     priority,
-    pressure: pressureOf(options.pressure ?? (isAuto(limit) || undefined)),
+    pressure: pressureOf(options.pressure, isAuto(limit)),
     timeout,
     releaseOn: releaseOn ?? 'settled',
     abandonAfter,
@@ -171,9 +171,19 @@ export function createLimiter(where: string, options: LimiterOptions): Limiter {
   return translate(where, () => new Limiter(withLoop(options)), 'limit')
 }
 
-function pressureOf(given: SluiceOptions['pressure']): PressureSettings | undefined {
-  if (given === undefined || given === false) return undefined
-  const options = given === true ? {} : given
+function pressureOf(
+  given: SluiceOptions['pressure'],
+  isAuto: boolean,
+): PressureSettings | undefined {
+  if (given === false && isAuto) {
+    refuse(
+      'pressure',
+      given,
+      "nothing beside limit 'auto', which needs it, or an object of options",
+    )
+  }
+  if (given === false || (given === undefined && !isAuto)) return undefined
+  const options = given === true || given === undefined ? {} : given
   if (!isPlainObject(options)) {
     refuse('pressure', given, 'true, false, or an object of options')
   }
