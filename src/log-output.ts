@@ -47,6 +47,8 @@ export class LogOutput {
     if (this.#sink.waiting + line.length > BUFFER) {
       this.dropped++
       this.#missing++
+      if (this.#failure === undefined)
+        this.#fail(new Error('nobody takes it, and its buffer is full'))
       return
     }
     if (this.#missing > 0) {

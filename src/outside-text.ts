@@ -1,34 +1,34 @@
-/**
- * Text that came from outside, as it may be shown: in answers, in the log, on a page or a terminal.
- * It is bounded, so that nobody gets back more than they sent, and what would move a cursor, begin a
- * line or turn the direction of writing is written out.
- */
+/** What came from outside in lines of the log, of JSON or at a terminal; and where the server shows it. */
+import { beginning, escaped, visible } from './core/shown.js'
 
-/** Controls, format characters, line and paragraph separators, and halves of pairs. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-/** Those of them that a line of JSON can have as they are. */
+export { shown, visible } from './core/shown.js'
+
+/** Of what `visible` writes out, what a line of JSON can have as it is. */
 const UNSEEN_IN_JSON = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+/** UTF-16 units: of a line with more, each text has so many. */
+const LONG_LINE = 16_384
+const LONGEST_TEXT = 4096
 
-/** UTF-16 units. */
-const MOST = 100
-
-/** @param most how much of it is shown, in UTF-16 units */
-export function shown(text: string, most: number = MOST): string {
-  if (text.length <= most) return visible(text)
-  return `${visible(text.slice(0, most))}...`
-}
-
-/** All of it, written out. */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, escapeOf)
-}
-
-/** A line of JSON that means the same, for whatever shows it. */
+/** A line of JSON that means the same, for whatever shows it; of a very long one, the texts' beginnings. */
 export function visibleJson(line: string): string {
-  return line.replace(UNSEEN_IN_JSON, escapeOf)
+  return boundedJson(line).replace(UNSEEN_IN_JSON, escaped)
 }
 
-function escapeOf(character: string): string {
-  const code = character.codePointAt(0) as number
-  return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`
+/** A line of JSON whose texts are bounded, and say how much of them is missing. */
+export function boundedJson(line: string): string {
+  if (line.length <= LONG_LINE) return line
+  const bounded: unknown = JSON.parse(line, (_, value) =>
+    typeof value === 'string' && value.length > LONGEST_TEXT
+      ? `${beginning(value, LONGEST_TEXT)}... (${value.length - LONGEST_TEXT} more)`
+      : value,
+  )
+  return `${JSON.stringify(bounded)}\n`
+}
+
+/** The lines of a stack, none of which can be taken for a line of the log. */
+export function visibleStack(stack: string): string {
+  const [first = '', ...others] = stack.split('\n').map(visible)
+  return [first, ...others.map((line) => (line.startsWith('    ') ? line : `    ${line}`))].join(
+    '\n',
+  )
 }

@@ -7,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.js'
 import { LogOutput } from './log-output.js'
-import { visible, visibleJson } from './outside-text.js'
+import { boundedJson, visible, visibleJson, visibleStack } from './outside-text.js'
 
 const STDOUT = 1
 /** Milliseconds that the last lines may take. */
@@ -40,12 +40,13 @@ async function prettyFormat(): Promise<(line: string) => string> {
     ignore: 'pid,hostname',
     translateTime: 'HH:MM:ss.l',
   })
-  // What JSON writes out, a terminal would get as it is; the lines of a stack are its own.
+  // What JSON writes out, a terminal would get as it is.
   return (line) =>
     pretty(
-      JSON.parse(line, (key, value) =>
-        typeof value === 'string' && key !== 'stack' ? visible(value) : value,
-      ),
+      JSON.parse(boundedJson(line), (key, value) => {
+        if (typeof value !== 'string') return value
+        return key === 'stack' ? visibleStack(value) : visible(value)
+      }),
     )
 }
 

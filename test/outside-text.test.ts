@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
-import { shown, visible, visibleJson } from '../src/outside-text.js'
+import { show } from '../src/core/check.js'
+import { boundedJson, shown, visible, visibleJson, visibleStack } from '../src/outside-text.js'
 
 let app: FastifyInstance | undefined
 
@@ -30,7 +31,9 @@ describe('text as it is shown', () => {
     expect(shown('x'.repeat(100))).toBe('x'.repeat(100))
     expect(shown('x'.repeat(101))).toBe(`${'x'.repeat(100)}...`)
     expect(shown('\n'.repeat(1_000_000)).length).toBe(603)
-    expect(shown(`${'x'.repeat(99)}\u{1f600}`)).toBe(`${'x'.repeat(99)}\\ud83d...`)
+    // No half of a pair.
+    expect(shown(`${'x'.repeat(99)}\u{1f600}`)).toBe(`${'x'.repeat(99)}...`)
+    expect(shown(`${'x'.repeat(98)}\u{1f600}!`)).toBe(`${'x'.repeat(98)}\u{1f600}...`)
   })
 
   test('in JSON means what it meant', () => {
@@ -38,6 +41,36 @@ describe('text as it is shown', () => {
     const line = visibleJson(JSON.stringify(value))
     expect(line).toBe('{"id":"\\u009b31m\\u202e\\u2028\u{1f600}\\n"}')
     expect(JSON.parse(line)).toEqual(value)
+  })
+})
+
+describe('lines of the log', () => {
+  test('a short one stays as it is; of a long one each text says how much of it is missing', () => {
+    const short = `${JSON.stringify({ msg: 'x'.repeat(16_000) })}\n`
+    expect(boundedJson(short)).toBe(short)
+    const err = { message: 'm'.repeat(100_000), stack: 's'.repeat(100_000), code: 5 }
+    const line = visibleJson(`${JSON.stringify({ level: 50, err, msg: err.message })}\n`)
+    expect(line.length).toBeLessThan(13_000)
+    expect(line.endsWith('}\n')).toBe(true)
+    const bounded = JSON.parse(line)
+    expect(bounded.err.stack).toBe(`${'s'.repeat(4096)}... (95904 more)`)
+    expect(bounded).toMatchObject({ level: 50, err: { code: 5 } })
+  })
+
+  test('a stack keeps its lines, and none of them can be taken for a line of the log', () => {
+    const forged = `Error: x\n[12:00:00.000] INFO: forged${ESCAPE}[2J\n    at here (a.js:1:1)`
+    expect(visibleStack(forged).split('\n')).toEqual([
+      'Error: x',
+      '    [12:00:00.000] INFO: forged\\u001b[2J',
+      '    at here (a.js:1:1)',
+    ])
+  })
+
+  test('option values in errors are bounded and written out, too', () => {
+    expect(show('short')).toBe('"short"')
+    expect(show('x'.repeat(1_000_000)).length).toBeLessThan(250)
+    expect(show({ a: OVERRIDE.repeat(1000) }).length).toBeLessThan(1300)
+    expect(show(OVERRIDE)).toBe('"\\u202e"')
   })
 })
 

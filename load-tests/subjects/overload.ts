@@ -44,10 +44,10 @@ export async function fixed(
   return serve(app, workload)
 }
 
-/** Nobody had to measure anything: the same two words before any service. */
+/** Nobody had to measure anything: the same word before any service. */
 export async function adaptive(workload: Workload): Promise<Server> {
   const app = fastify()
-  await app.register(sluice, { limit: 'gradient2', pressure: true })
+  await app.register(sluice, { limit: 'auto' })
   return serve(app, workload)
 }
 

@@ -2,6 +2,7 @@
  * Argument checks shared by the core: a wrong type is a TypeError, a wrong value a RangeError. Either
  * has what it says in parts as well, for whoever says it otherwise.
  */
+import { shown } from './shown.js'
 
 /** What is wrong with an argument: its name, and the rest in words. */
 export interface Complaint {
@@ -95,16 +96,19 @@ export function checkNames(options: object, known: readonly string[], prefix = '
   }
 }
 
-/** How a wrong value is named in a message. */
+/** UTF-16 units of a value. */
+const MOST_SHOWN = 200
+
+/** How a wrong value is named in a message, bounded and written out. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
+  if (typeof value === 'string') return shown(JSON.stringify(value), MOST_SHOWN)
+  if (typeof value === 'function') return `function ${shown(value.name || '(anonymous)')}`
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
   const name = value.constructor?.name ?? 'an object'
   if (name !== 'Object') return name
   try {
-    return JSON.stringify(value)
+    return shown(JSON.stringify(value), MOST_SHOWN)
   } catch {
     return 'an object that is no JSON'
   }

@@ -227,7 +227,6 @@ export class Limiter extends AccountedLimiter {
 
   #attend(waiter: Waiter<Token>, now: number): boolean {
     if (!this.#hasSlot) return false
-    // Whoever cannot be done in time, or has waited too long, is not started.
     const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
     if (reason === undefined) {
       this.account.waits.record(now - waiter.since)

@@ -15,6 +15,19 @@ export interface Costed {
   takeFinished(): number
 }
 
+/** What each request costs that comes, also those that are refused. */
+export class Arrivals implements Costed {
+  cost = 0
+  readonly isWork = false
+  count = 0
+
+  takeFinished(): number {
+    const { count } = this
+    this.count = 0
+    return count
+  }
+}
+
 /** The weight of what was known, at each reading. */
 const MEMORY = 0.95
 const SWEEPS = 3

@@ -7,17 +7,17 @@
  * requests, and is run turn by turn. What waits too long is shed, as CoDel says, and who would is not
  * let in.
  *
- * Order: by priority; within one, classes share the loop's time, by what their requests cost it (see
- * loop-cost.ts), and a class is first come first served. One that asks for less than its part does not
- * notice the others. A request's wait is counted from the beginning of the turn that parsed it: it has
- * waited that long at least. Cancelling and closing are a limiter's. Cost: a clock read and a token
- * for each admission, one immediate a turn, and O(classes that wait) where some do.
- * Source: start-time fair queuing (Goyal, Vin and Cheng, 1996), for requests in place of packets.
+ * Order: by priority; within one, classes share the loop's time (see loop-order.ts) by what their
+ * requests cost it (see loop-costs.ts), and a class is first come first served. A request's wait is
+ * counted from the beginning of the turn that parsed it: it has waited that long at least. Cancelling
+ * and closing are a limiter's. Cost: a clock read and a token for each admission, one immediate a turn,
+ * and O(classes that wait) where some do.
  */
 import { type Clock, systemClock } from './clock.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import { type Loop, LoopClass } from './loop-class.js'
-import { type Costed, LoopCosts } from './loop-costs.js'
+import { Arrivals, LoopCosts } from './loop-costs.js'
+import { LoopOrder } from './loop-order.js'
 import { type LoopReading, LoopRoom } from './loop-room.js'
 import { Turns } from './turns.js'
 
@@ -54,25 +54,13 @@ export class LoopLimiter extends AccountedLimiter {
   readonly #room = new LoopRoom()
   readonly #costs = new LoopCosts()
   readonly #classes: LoopClass[] = []
-  /** What each request costs that comes, also those that are refused. */
-  readonly #arrivals: Costed & { count: number } = {
-    cost: 0,
-    isWork: false,
-    count: 0,
-    takeFinished() {
-      const { count } = this
-      this.count = 0
-      return count
-    },
-  }
-  readonly #waiting = new Set<LoopClass>()
+  readonly #arrivals = new Arrivals()
+  readonly #order = new LoopOrder()
   readonly #loop: Loop
   /** Classes that wait or are in flight. */
   #busy = 0
   #inFlight = 0
   #queued = 0
-  /** Virtual time, in milliseconds of loop time: where the class that ran last began. */
-  #virtual = 0
   /** When what waits was last given a turn. */
   #drained = 0
   #last: LoopClass | undefined
@@ -109,13 +97,13 @@ export class LoopLimiter extends AccountedLimiter {
       hasPlace: (priority) => this.#hasPlace(priority),
       queued: (asking) => {
         this.#queued++
-        this.#waiting.add(asking)
+        this.#order.waiting.add(asking)
         if (asking.queue.size === 1 && asking.inFlight === 0) this.#busy++
       },
       left: (leaving) => {
         this.#queued--
         if (leaving.queue.size > 0) return
-        this.#waiting.delete(leaving)
+        this.#order.waiting.delete(leaving)
         if (leaving.inFlight === 0) this.#busy--
       },
       begins: (one) => {
@@ -123,8 +111,7 @@ export class LoopLimiter extends AccountedLimiter {
         if (one.inFlight === 1 && one.queue.size === 0) this.#busy++
         if (this.#inFlight++ === 0) onBusy?.()
         this.#room.take(one.cost)
-        this.#virtual = Math.max(this.#virtual, one.tag)
-        one.tag = this.#virtual + one.cost
+        this.#order.ran(one)
       },
       ends: (one) => {
         this.#inFlight--
@@ -214,7 +201,7 @@ export class LoopLimiter extends AccountedLimiter {
 
   #hasPlace(priority: number): boolean {
     if (this.#queued < this.#size) return true
-    for (const { queue } of this.#waiting) {
+    for (const { queue } of this.#order.waiting) {
       if (queue.victim(priority)?.cancel('pressure', undefined)) return true
     }
     return false
@@ -222,13 +209,7 @@ export class LoopLimiter extends AccountedLimiter {
 
   /** Whose turn it is, of those that have room. */
   #next(): LoopClass | undefined {
-    let next: LoopClass | undefined
-    for (const each of this.#waiting) {
-      if (!this.#hasRoom(each)) continue
-      const before = next === undefined ? 1 : each.queue.priority - next.queue.priority
-      if (before > 0 || (before === 0 && each.tag < (next as LoopClass).tag)) next = each
-    }
-    return next
+    return this.#order.next((one) => this.#hasRoom(one))
   }
 
   /** A turn's worth of what waits. */

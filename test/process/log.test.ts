@@ -148,6 +148,17 @@ test.skipIf(!hasFull)(
   },
 )
 
+test('a pipe that nobody reads is such a failure, too', async () => {
+  const { child, port, stderr } = await start('pipe', { LOG_FAILURE: 'exit' })
+  child.stdout?.pause()
+  const exit = once(child, 'exit')
+  // It may end under way.
+  await ask(port, 15_000).catch(() => {})
+  const [code] = await exit
+  expect(code).toBe(1)
+  expect(stderr()).toMatch(/^LOG_FAILURE: the log cannot be written \(nobody takes it/)
+})
+
 test('a file gets every line, in order', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-log-'))
   folders.push(folder)
