@@ -143,7 +143,6 @@ export class LoopLimiter extends AccountedLimiter {
     return this.#queued + this.#loop.outside
   }
 
-  /** Whether any work is in flight. */
   get isBusy(): boolean {
     return this.#inFlight > 0
   }
@@ -212,10 +211,9 @@ export class LoopLimiter extends AccountedLimiter {
     return this.#order.next((one) => this.#hasRoom(one))
   }
 
-  /** A turn's worth of what waits. */
+  /** A turn's worth of what waits: at least one, whatever its cost. */
   #drain(now: number): void {
     this.#drained = now
-    // At least one a turn, whatever its cost.
     this.#runNext(now)
   }
 
