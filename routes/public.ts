@@ -24,6 +24,7 @@ const FILE_HEADERS = [
   'cache-control',
   'content-encoding',
   'content-range',
+  'content-type',
   'etag',
   'last-modified',
 ]

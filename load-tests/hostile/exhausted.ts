@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'undici'
 import type { Check, Context, Scenario } from '../scenario.js'
 import type { TestServer } from '../server.js'
 import { ask } from '../storm.js'
@@ -23,6 +24,9 @@ const PATHS = [
   '/patterns/files/read',
   '/health/live',
 ]
+/** A file that cannot be opened is not there. */
+const RIGHT = [200, 404, 503]
+const PATIENCE = { headersTimeout: 5000, bodyTimeout: 5000 }
 const env = { TIME_SCALE: '0.01' }
 const QUIET_WITHIN = 60_000
 const LINES = 100
@@ -34,6 +38,7 @@ export function exhausted(_settings: Settings): Scenario {
     async run(context) {
       const { start, signal, stand } = context
       if (!canLimit()) return { rows: [], checks: [], tables: [NOT_HERE] }
+      const odd: string[] = []
       const problems: string[] = []
       const trouble: Check[] = []
       let asked = 0
@@ -41,18 +46,23 @@ export function exhausted(_settings: Settings): Scenario {
         const server = await start(env)
         const port = Number(new URL(server.url).port)
         const end = stand.progress.start(`${free} of ${FILES} descriptors free`, 1, () => 0)
-        // What it opens by itself at the first requests is open then.
-        await ask(port, '/fast', signal)
+        // A connection for each path, and what the server opens by itself at the first requests.
+        const clients = PATHS.map(() => new Client(server.url, PATIENCE))
+        await Promise.all(clients.map((client) => statusOf(client, '/fast')))
         limitFiles(server, FILES)
         const crowd = new Crowd(port, SILENT)
         const room = FILES - free - openFiles(server)
         await crowd.gather(Math.max(room, 0) + (free === 0 ? 20 : 0))
         await sleep(200)
-        // Each is answered, refused, or not even accepted; none ends the process.
-        const during = PATHS.map((path) =>
-          ask(port, path, AbortSignal.any([signal, AbortSignal.timeout(2000)])).catch(() => 0),
+        const during = await Promise.all(
+          PATHS.map((path, at) => statusOf(clients[at] as Client, path).catch(() => 0)),
         )
-        asked += (await Promise.all(during)).length
+        asked += during.length
+        for (const [at, status] of during.entries()) {
+          if (!RIGHT.includes(status)) odd.push(`${free} free: ${PATHS[at]} ${status || 'nothing'}`)
+        }
+        if (free === 0 && during.every((status) => status === 200)) odd.push('none was wanting')
+        await Promise.all(clients.map((client) => client.destroy()))
         crowd.leave()
         await sleep(300)
         for (const path of PATHS) {
@@ -69,9 +79,14 @@ export function exhausted(_settings: Settings): Scenario {
         rows: [],
         checks: [
           {
+            name: 'without, every path is answered or refused',
+            ok: odd.length === 0,
+            detail: odd.join('; ') || `${asked} requests`,
+          },
+          {
             name: 'every path is answered with 200 once they have returned',
             ok: problems.length === 0,
-            detail: problems.join('; ') || `${asked} requests without, ${PATHS.length} paths each`,
+            detail: problems.join('; ') || `${FREE.length} times ${PATHS.length} paths`,
           },
           ...trouble.filter(({ ok }) => !ok),
           await diskFull(context),
@@ -79,6 +94,12 @@ export function exhausted(_settings: Settings): Scenario {
       }
     },
   }
+}
+
+async function statusOf(client: Client, path: string): Promise<number> {
+  const { statusCode, body } = await client.request({ method: 'GET', path })
+  await body.dump()
+  return statusCode
 }
 
 /** Each request is a line of log that is not to be had. */

@@ -1,5 +1,6 @@
 /** `/dashboard` and its files, as HTTP: what they allow, how small they are, and that they always come. */
 import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
 import { mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -180,6 +181,41 @@ test('a file that changes is read anew, one that goes is gone, and links lead no
   }
   await own.close()
   await rm(top, { recursive: true })
+})
+
+test('all of it is in memory before anybody asks: it comes when no file can be opened any more', async () => {
+  await app.ready()
+  const { open } = fs.promises
+  fs.promises.open = () => Promise.reject(Object.assign(new Error('no'), { code: 'EMFILE' }))
+  syncBuiltinESMExports()
+  const statuses: [string, number][] = []
+  for (const url of ['/dashboard', ...FILES.map((file) => `/dashboard/${file}`)]) {
+    statuses.push([url, (await app.inject(url)).statusCode])
+  }
+  fs.promises.open = open
+  syncBuiltinESMExports()
+  expect(statuses.filter(([, status]) => status !== 200)).toEqual([])
+})
+
+test('without what it takes to look, a file that is kept comes as it was, any other is 503', async () => {
+  const files = new KeptFiles(join(PUBLIC_FOLDER, 'dashboard'))
+  const own = createApp()
+  await own.register(sluice)
+  own.get<{ Params: { file: string } }>('/:file', (request, reply) =>
+    files.send(request.params.file, request, reply),
+  )
+  const { body } = await own.inject('/main.js')
+  const { stat } = fs.promises
+  const lacking = Object.assign(new Error('no'), { code: 'ENOMEM' })
+  fs.promises.stat = (() => Promise.reject(lacking)) as typeof stat
+  syncBuiltinESMExports()
+  const kept = await own.inject('/main.js')
+  const other = await own.inject('/style.css')
+  fs.promises.stat = stat
+  syncBuiltinESMExports()
+  expect([kept.statusCode, kept.body]).toEqual([200, body])
+  expect([other.statusCode, other.headers['retry-after']]).toEqual([503, '1'])
+  await own.close()
 })
 
 async function handlePrototype() {

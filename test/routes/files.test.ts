@@ -10,6 +10,7 @@ import {
   readFile,
   rm,
   symlink,
+  truncate,
   writeFile,
 } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
@@ -24,6 +25,7 @@ import { MOST_BYTES, readRegular } from '../../routes/kit/regular-file.js'
 import publicFiles from '../../routes/public.js'
 import { buildApp, createApp, PUBLIC_FOLDER } from '../../src/app.js'
 import sluice from '../../src/index.js'
+import { deferred, turns } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'
 import { get, listen, open, send, until } from '../support/wire.js'
 
@@ -98,10 +100,86 @@ describe('/file', () => {
       expect(await ask()).toEqual([404, 'File not found'])
     })
 
+    test('no more than sixteen read it at once, the others wait for their turn', async () => {
+      await writeFile(join(folder, 'data.txt'), 'inside')
+      const app = createApp()
+      await app.register(sluice)
+      await app.register(file, { method: 'GET', timeScale: 0, folder })
+      const { open: real } = fs.promises
+      const gate = deferred()
+      let opened = 0
+      fs.promises.open = async (...args) => {
+        opened++
+        await gate.promise
+        return real(...args)
+      }
+      syncBuiltinESMExports()
+      const asked = Promise.all(Array.from({ length: 40 }, () => app.inject('/file')))
+      await until(() => opened >= 16)
+      await turns()
+      const atOnce = opened
+      gate.resolve()
+      const answers = await asked
+      fs.promises.open = real
+      syncBuiltinESMExports()
+      expect([atOnce, opened]).toEqual([16, 40])
+      expect(new Set(answers.map(({ body }) => body))).toEqual(new Set(['inside']))
+      await app.close()
+    })
+
     test('a link that stays inside, it is read', async () => {
       await writeFile(join(folder, 'other.txt'), 'inside')
       await symlink('other.txt', join(folder, 'data.txt'))
       expect(await ask()).toEqual([200, 'inside'])
+    })
+
+    /** Calls back before the second piece is read. */
+    async function spyOnReads(beforeSecond: () => unknown) {
+      const handle = await openFile(join(folder, 'data.txt'))
+      const prototype = Object.getPrototypeOf(handle)
+      await handle.close()
+      const { read } = prototype
+      let reads = 0
+      let used: { fd: number } | undefined
+      const spy = vi.spyOn(prototype, 'read').mockImplementation(async function (
+        this: { fd: number },
+        ...args
+      ) {
+        used = this
+        if (++reads === 2) await beforeSecond()
+        return read.apply(this, args)
+      })
+      return {
+        reads: () => reads,
+        isClosed: () => used?.fd === -1,
+        restore: () => spy.mockRestore(),
+      }
+    }
+
+    test('a file that shrinks while it is read is what there was of it', async () => {
+      const path = join(folder, 'data.txt')
+      await writeFile(path, 'x'.repeat(MOST_BYTES))
+      const { restore } = await spyOnReads(() => truncate(path, 70_000))
+      const late = AbortSignal.timeout(5000)
+      const contents = await readRegular(path, folder, late).finally(restore)
+      expect(contents).toHaveLength(70_000)
+    })
+
+    test('a read for a client that has left goes no further', async () => {
+      await writeFile(join(folder, 'data.txt'), 'x'.repeat(MOST_BYTES))
+      const app = createApp()
+      await app.register(sluice)
+      await app.register(file, { method: 'GET', timeScale: 0, folder })
+      const wire = await open(await listen(app))
+      const { reads, isClosed, restore } = await spyOnReads(() => {
+        wire.socket.destroy()
+        return until(() => app.concurrency.snapshot().requests.aborted === 1)
+      })
+      wire.socket.write(get('/file'))
+      await until(isClosed)
+      restore()
+      await app.close()
+      expect(reads()).toBe(2)
     })
 
     test('a read ends between two pieces once its client has left, and closes its file', async () => {
@@ -138,6 +216,7 @@ describe('/public/*', () => {
     top = await mkdtemp(join(tmpdir(), 'sluice-public-'))
     const folder = join(top, 'public')
     await mkdir(join(folder, '.hidden'), { recursive: true })
+    await mkdir(join(folder, 'folder'))
     await mkdir(join(top, 'public-secret'))
     await Promise.all([
       writeFile(join(top, 'secret.txt'), 'secret'),
@@ -145,6 +224,7 @@ describe('/public/*', () => {
       writeFile(join(top, 'secret.gz'), gzipSync('secret')),
       writeFile(join(folder, '.env'), 'secret'),
       writeFile(join(folder, '.hidden', 'x.txt'), 'secret'),
+      writeFile(join(folder, 'folder', 'x.txt'), 'inside'),
       writeFile(join(folder, 'plain.txt'), '0123456789'),
       writeFile(join(folder, 'packed.txt'), 'unpacked'),
       writeFile(join(folder, 'packed.txt.gz'), gzipSync('unpacked')),
@@ -196,6 +276,14 @@ describe('/public/*', () => {
     ])
     const plain = await fetchFile('packed.txt', { 'accept-encoding': 'identity' })
     expect([plain.headers.get('content-encoding'), await plain.text()]).toEqual([null, 'unpacked'])
+  })
+
+  test('a slash that is spelled otherwise is none', async () => {
+    expect(await (await fetchFile('folder/x.txt')).text()).toBe('inside')
+    for (const path of ['folder%2fx.txt', 'folder%2Fx.txt', 'folder%5cx.txt', 'plain.txt%00']) {
+      const { status } = await fetchFile(path)
+      expect([path, status]).toEqual([path, 404])
+    }
   })
 
   test.each(['.env', '.hidden/x.txt', 'nowhere.txt', '', 'leaves.txt', 'leaves/x.txt'])(
@@ -285,6 +373,20 @@ describe('/public/*', () => {
     expect((await app.inject('/public/plain.txt')).statusCode).toBe(200)
   })
 
+  test('a file that cannot be opened any more when it is sent is 503, without its headers', async () => {
+    const lacking = Object.assign(new Error('EMFILE'), { code: 'EMFILE', syscall: 'open' })
+    const spy = vi.spyOn(fs, 'open').mockImplementation(((...args: unknown[]) => {
+      process.nextTick(args.at(-1) as (error: Error) => void, lacking)
+    }) as typeof fs.open)
+    const { statusCode, headers, body } = await app.inject('/public/plain.txt')
+    spy.mockRestore()
+    expect([statusCode, headers['retry-after']]).toEqual([503, '1'])
+    for (const name of ['etag', 'last-modified', 'accept-ranges', 'cache-control']) {
+      expect(headers).not.toHaveProperty(name)
+    }
+    expect(JSON.parse(body).message).toBe('Out of resources')
+  })
+
   test.skipIf(process.platform !== 'linux')(
     'a connection holds no more than a few files, however many it pipelines',
     async () => {
@@ -311,7 +413,7 @@ describe('/public/*', () => {
   test("what lies in the page's folder has its headers, all else has not", async () => {
     await mkdir(join(top, 'public', 'dashboard'), { recursive: true })
     await writeFile(join(top, 'public', 'dashboard', 'index.html'), '<p>')
-    for (const path of ['dashboard/index.html', '%64ashboard/index.html', 'dashboard/nowhere']) {
+    for (const path of ['dashboard/index.html', '%64ashboard/index.html', 'Dashboard/nowhere']) {
       const { headers } = await app.inject(`/public/${path}`)
       expect(headers['content-security-policy']).toContain("default-src 'none'")
       expect(headers['x-content-type-options']).toBe('nosniff')

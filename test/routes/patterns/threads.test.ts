@@ -96,6 +96,23 @@ describe('a thread that cannot start', () => {
       await patterns.close()
     },
   )
+
+  test('nor is one that fails when it is up, and nobody waits for it, an uncaught error', async () => {
+    const patterns = await startPatterns(0)
+    const failed = new Promise<void>((resolve) => {
+      process.once('worker', (worker: Worker) => {
+        worker.once('online', () => {
+          process.nextTick(() => {
+            worker.emit('error', broken())
+            resolve()
+          })
+        })
+      })
+    })
+    expect((await patterns.ask('threads/memory?n=2&tasks=1')).status).toBe(200)
+    await failed
+    await patterns.close()
+  })
 })
 
 test('a look at /fast that fails at once is no unhandled rejection', async () => {
