@@ -74,7 +74,7 @@ const actual: Record<string, () => number> = {
   'characters of a message that is published': () =>
     inSource('routes/patterns/input.ts', 'message(): TString {\n  const maxLength = '),
   'characters of outside text in an error or a log line': () =>
-    inSource('src/outside-text.ts', 'MOST = '),
+    inSource('src/core/shown.ts', 'MOST = '),
   "characters of an error's message": () => inSource('src/app.ts', 'LONGEST_MESSAGE = '),
   'bytes of log that may wait': () => inSource('src/log-output.ts', 'BUFFER = '),
 }

@@ -160,7 +160,6 @@ export class LoopLimiter extends AccountedLimiter {
     return now - this.#turns.begin(now)
   }
 
-  /** A request came, whatever becomes of it. */
   arrived(): void {
     this.#arrivals.count++
   }

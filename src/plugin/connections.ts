@@ -60,10 +60,12 @@ export class Connections {
   /** To be told of each session of HTTP/2. */
   addSession(session: ServerHttp2Session): void {
     this.#sessions.add(session)
-    // Unless the server's own settings allow fewer.
-    const { maxConcurrentStreams = Number.POSITIVE_INFINITY } = session.localSettings
     const { streams } = this.#protocol
-    if (streams < maxConcurrentStreams) session.settings({ maxConcurrentStreams: streams })
+    session.settings({ maxConcurrentStreams: streams })
+    // The server's own come into force first, and only then can be read: they may allow fewer.
+    session.once('localSettings', ({ maxConcurrentStreams = Number.POSITIVE_INFINITY }) => {
+      if (maxConcurrentStreams < streams) session.settings({ maxConcurrentStreams })
+    })
     session.once('close', () => this.#sessions.delete(session))
   }
 

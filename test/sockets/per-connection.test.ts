@@ -1,5 +1,5 @@
 /** What one connection may ask for at once: pipelined requests, and streams of a session. */
-import { connect as connectHttp2, type ServerHttp2Session } from 'node:http2'
+import { connect as connectHttp2, createServer, type ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
@@ -130,15 +130,28 @@ test('of all connections together no more wait than a queue has places: beyond t
   for (const wire of wires) wire.socket.destroy()
 })
 
-test('clients of HTTP/2 are told how many streams there may be, unless the server allows fewer', async () => {
-  const app = fastify({ http2: true }) as unknown as FastifyInstance
-  apps.push(app)
-  const sessions: ServerHttp2Session[] = []
-  await app.register(sluice, { perConnection: 7 })
-  app.server.on('session', (session: ServerHttp2Session) => sessions.push(session))
-  app.get('/', async () => 'x')
-  const client = connectHttp2(`http://127.0.0.1:${await listen(app)}`)
-  await until(() => client.remoteSettings?.maxConcurrentStreams === 7)
-  await until(() => sessions[0]?.localSettings.maxConcurrentStreams === 7)
-  client.destroy()
-})
+test.each([
+  [{}, 7],
+  [{ maxConcurrentStreams: 3 }, 3],
+  [{ maxConcurrentStreams: 50 }, 7],
+])(
+  'of HTTP/2, a server with %j allows as many streams as the options say, or fewer',
+  async (settings, expected) => {
+    const app = fastify({
+      http2: true,
+      serverFactory: (handler: () => void) => createServer({ settings }, handler),
+    } as never) as unknown as FastifyInstance
+    apps.push(app)
+    const sessions: ServerHttp2Session[] = []
+    await app.register(sluice, { perConnection: 7 })
+    app.server.on('session', (session: ServerHttp2Session) => sessions.push(session))
+    app.get('/', async () => 'x')
+    const client = connectHttp2(`http://127.0.0.1:${await listen(app)}`)
+    const pings = (): Promise<void> => new Promise((resolve) => client.ping(() => resolve()))
+    // Each round trip brings what was sent before it.
+    for (let trip = 0; trip < 3; trip++) await pings()
+    await until(() => client.remoteSettings?.maxConcurrentStreams === expected)
+    await until(() => sessions[0]?.localSettings.maxConcurrentStreams === expected)
+    client.destroy()
+  },
+)
