@@ -88,7 +88,8 @@ export async function buildServer(
       config.LIMIT === undefined
         ? undefined
         : { size: config.QUEUE_SIZE, timeout: queueTimeoutOf(config) },
-    pressure: config.PRESSURE,
+    // Not asked for is not refused: LIMIT=auto has it.
+    pressure: config.PRESSURE || undefined,
   })
 
   const example: ExampleOptions = {

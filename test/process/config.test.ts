@@ -41,7 +41,10 @@ describe('the environment', () => {
       const config = readConfig({ LIMIT })
       expect(config.LIMIT).toBe(LIMIT)
       const app = await buildApp(config)
-      expect(app.concurrency.limiters[0]).toMatchObject({ name: 'app', limit: 20 })
+      expect(app.concurrency.limiters[0]).toMatchObject({
+        name: 'app',
+        limit: LIMIT === 'auto' ? 50 : 20,
+      })
       await app.close()
     },
   )
