@@ -83,11 +83,11 @@ describe.each(places)('hook %s, of %s', (hook, path) => {
     }
     PLACES[path]?.(handler, {})
     const port = await listen(app)
-    // The first answer of a process may take its time to be sent, and teach nothing.
-    await ask(port, path)
-    await untilIdle({ app })
-    limit.dropped.length = 0
-    expect((await ask(port, path)).status).toBe(404)
+    // On a busy machine an answer may take its time to be sent, and teach nothing.
+    for (let tries = 0; tries < 20 && limit.dropped.length === 0; tries++) {
+      expect((await ask(port, path)).status).toBe(404)
+      await untilIdle({ app })
+    }
     expect((await ask(port, `${path}?late`)).status).toBe(504)
     await untilIdle({ app })
     expect(limit.dropped).toEqual([false, true])
