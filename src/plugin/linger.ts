@@ -23,8 +23,17 @@ export function mayLinger(raw: IncomingMessage, response: ServerResponse): void 
 }
 
 /** Whether one was announced. */
-export function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody(raw: IncomingMessage): boolean {
+  // Node makes `headers` when they are first asked for, which most requests need not pay for this.
+  if (!raw.rawHeaders.some(hasLengthOfEither)) return false
+  const { headers } = raw
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+}
+
+const LENGTHS = ['content-length', 'transfer-encoding'].map(({ length }) => length)
+
+function hasLengthOfEither({ length }: string): boolean {
+  return length === LENGTHS[0] || length === LENGTHS[1]
 }
 
 function refuseBody(raw: IncomingMessage, response: ServerResponse): void {
