@@ -145,6 +145,8 @@ export function createApp(
     ajv: { customOptions: { removeAdditional: false } },
     // A body that trickles in holds its permit all the while; Fastify's own default is no bound.
     requestTimeout: 60_000,
+    // A thousand half bodies are kept in memory, and nothing here takes more.
+    bodyLimit: 65_536,
     http: HTTP,
     // As long as a header may be: what no route takes is a 404 as any other, and no limiter's name is
     // too long to be asked for.

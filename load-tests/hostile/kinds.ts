@@ -13,8 +13,8 @@ const FILES = 60
 /** More than is answered on one connection. */
 const PIPELINE = 300
 /** Less than Fastify takes of a body, and more than a socket buffers. */
-const LARGE = 1_000_000
-const SENT_OF_LARGE = 300_000
+const LARGE = 65_000
+const SENT_OF_LARGE = 60_000
 const CHUNK = Buffer.alloc(65_536, 'x')
 /** The first of a crowd are never seen to stand still; that all were would need a crowd of machines. */
 const QUICK_ONES = 20

@@ -41,7 +41,7 @@ export interface LoopLimiterOptions {
 
 /** How many classes' costs are told apart; the others are taken to be average. */
 const MOST_CLASSES = 64
-/** Milliseconds: shorter, what finished would not be what the loop was busy with. */
+/** Milliseconds; in less, what finished is not what the loop was busy with. */
 const COSTS_EVERY = 500
 /** Intervals that one may wait: whoever is never next, because others are more important. */
 const LONGEST_WAIT = 10
@@ -114,8 +114,8 @@ export class LoopLimiter extends AccountedLimiter {
         this.#order.ran(one)
       },
       ends: (one) => {
-        this.#inFlight--
-        this.#room.held = Math.max(0, this.#room.held - one.cost)
+        const held = this.#room.held - one.cost
+        this.#room.held = --this.#inFlight === 0 ? 0 : Math.max(0, held)
         if (one.inFlight === 0 && one.queue.size === 0) this.#busy--
         if (this.#queued > 0) this.#turns.begin(this.#clock())
       },
@@ -134,7 +134,7 @@ export class LoopLimiter extends AccountedLimiter {
     return 1
   }
 
-  /** Whether it is running what waited. */
+  /** Whether it has work to run. */
   get inFlight(): number {
     return this.#queued > 0 ? 1 : 0
   }
