@@ -17,6 +17,8 @@ import { Counter, type Registry } from 'prom-client'
 const BUFFER = 1024 * 1024
 /** Milliseconds between two looks whether all is written. */
 const POLL = 10
+/** Milliseconds that the buffer may be full. */
+const FULL = 1000
 /** Milliseconds until what failed is tried again. */
 const AGAIN = 250
 
@@ -34,6 +36,7 @@ export class LogOutput {
   readonly #gapLine: (missing: number) => string
   /** Dropped since the last line that was taken. */
   #missing = 0
+  #fullSince: number | undefined
   #failure: Error | undefined
   #onFailure: ((error: Error) => void) | undefined
 
@@ -47,10 +50,10 @@ export class LogOutput {
     if (this.#sink.waiting + line.length > BUFFER) {
       this.dropped++
       this.#missing++
-      if (this.#failure === undefined)
-        this.#fail(new Error('nobody takes it, and its buffer is full'))
+      this.#countFull()
       return
     }
+    this.#fullSince = undefined
     if (this.#missing > 0) {
       this.#sink.write(this.#gapLine(this.#missing))
       this.#missing = 0
@@ -68,6 +71,14 @@ export class LogOutput {
   whenFailed(callback: (error: Error) => void): void {
     this.#onFailure = callback
     if (this.#failure !== undefined) callback(this.#failure)
+  }
+
+  /** A burst is none; that nobody reads is. */
+  #countFull(): void {
+    const now = performance.now()
+    this.#fullSince ??= now
+    if (now - this.#fullSince >= FULL)
+      this.#fail(new Error('nobody takes it, and its buffer is full'))
   }
 
   #fail(error: Error): void {

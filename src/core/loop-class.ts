@@ -22,8 +22,8 @@ export interface Loop {
   now(): number
   /** When the turn that goes on began. */
   turnBegan(now: number): number
-  /** Whether one of the class may run now, in a turn that is as old as that. */
-  mayRun(asking: LoopClass, age: number): boolean
+  /** Whether one of the class may run now, in a turn that is as old as that, before all that wait. */
+  mayRun(asking: LoopClass, priority: number, age: number): boolean
   isClosed(): boolean
   isSaturated(): boolean
   /** Whether there is a place in the queues; may make one for that priority. */
@@ -97,11 +97,11 @@ export class LoopClass implements Costed {
   }
 
   /** A token while this turn has time left, and nobody of the class waits; undefined otherwise. */
-  take(_priority: number): Token | undefined {
+  take(priority: number): Token | undefined {
     const loop = this.#loop
     const now = loop.now()
     const waited = now - loop.turnBegan(now)
-    if (this.queue.size > 0 || !loop.mayRun(this, waited)) return undefined
+    if (this.queue.size > 0 || !loop.mayRun(this, priority, waited)) return undefined
     this.#codel.record(waited, now)
     return this.#admit(waited)
   }

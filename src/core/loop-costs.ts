@@ -63,7 +63,12 @@ export class LoopCosts {
   /** @param busy milliseconds of loop time since the last reading */
   read(busy: number): void {
     const finished = this.#classes.map((each) => each.takeFinished())
-    const sum = finished.reduce((total, each) => total + each, 0)
+    const sum = finished.reduce(
+      (total, each, index) => total + (this.#classes[index]?.isWork ? each : 0),
+      0,
+    )
+    // What goes on and on, as a stream does, says nothing of what it costs.
+    if (sum === 0) return
     this.#finished = this.#finished * MEMORY + sum
     this.#time = this.#time * MEMORY + busy
     for (const [index, count] of finished.entries()) {

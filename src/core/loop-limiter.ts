@@ -39,7 +39,7 @@ export interface LoopLimiterOptions {
   readonly clock?: Clock
 }
 
-/** How many classes' costs are told apart; the others are taken to be average. */
+/** How many classes' costs are told apart; the others keep what was average at first. */
 const MOST_CLASSES = 64
 /** Milliseconds; in less, what finished is not what the loop was busy with. */
 const COSTS_EVERY = 500
@@ -86,12 +86,13 @@ export class LoopLimiter extends AccountedLimiter {
       outside: 0,
       now: this.#clock,
       turnBegan: (now) => this.#turns.begin(now),
-      mayRun: (asking, age) =>
+      mayRun: (asking, priority, age) =>
         age < budget &&
         !this.#closed &&
         !(this.#turns.mayHaveMore && size > 0) &&
         !isSaturated() &&
-        this.#hasRoom(asking),
+        this.#hasRoom(asking) &&
+        (this.#next()?.queue.priority ?? priority) <= priority,
       isClosed: () => this.#closed,
       isSaturated,
       hasPlace: (priority) => this.#hasPlace(priority),
@@ -199,10 +200,7 @@ export class LoopLimiter extends AccountedLimiter {
 
   #hasPlace(priority: number): boolean {
     if (this.#queued < this.#size) return true
-    for (const { queue } of this.#order.waiting) {
-      if (queue.victim(priority)?.cancel('pressure', undefined)) return true
-    }
-    return false
+    return this.#order.victim(priority)?.cancel('pressure', undefined) === true
   }
 
   /** Whose turn it is, of those that have room. */

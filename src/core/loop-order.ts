@@ -5,6 +5,8 @@
  * Source: start-time fair queuing (Goyal, Vin and Cheng, 1996), for requests in place of packets.
  */
 import type { LoopClass } from './loop-class.js'
+import type { Token } from './token.js'
+import type { Waiter } from './waiter.js'
 
 export class LoopOrder {
   readonly waiting = new Set<LoopClass>()
@@ -15,6 +17,17 @@ export class LoopOrder {
   ran(one: LoopClass): void {
     this.#virtual = Math.max(this.#virtual, one.tag)
     one.tag = this.#virtual + one.cost
+  }
+
+  /** Whom to give up for a newcomer of that priority, if anybody: the newest of the lowest. */
+  victim(priority: number): Waiter<Token> | undefined {
+    let victim: Waiter<Token> | undefined
+    for (const { queue } of this.waiting) {
+      const one = queue.victim(priority)
+      if (one !== undefined && !(victim !== undefined && victim.priority <= one.priority))
+        victim = one
+    }
+    return victim
   }
 
   /** Of those that may: O(classes that wait). */

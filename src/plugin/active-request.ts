@@ -134,6 +134,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
       this.#list.traffic.upgrade(this.route)
       // It has been answered, however long the connection lasts.
       clearTimeout(this.deadline)
+      this.giveBackFound()
       if (this.rules.releaseOn === 'close') this.end('ignored')
     }
     this.workOver()

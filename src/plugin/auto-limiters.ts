@@ -2,7 +2,7 @@
  * `limit: 'auto'` of an app: each route has a limiter that finds its own limit, since what is slow for
  * one is usual for another. They share one account, and seen from outside they are one.
  */
-import { isPlainObject } from '../core/check.js'
+import { isPlainObject, within } from '../core/check.js'
 import { Limiter } from '../core/limiter.js'
 import { AccountedLimiter, LimiterAccount } from '../core/limiter-account.js'
 import type { LimiterOptions } from '../core/limiter-options.js'
@@ -64,5 +64,6 @@ export function withLoop(options: LimiterOptions): LimiterOptions {
   if (!isAuto(limit)) return options
   const { algorithm: _, ...given } = limit === 'auto' ? { algorithm: 'auto' } : limit
   const loopWait = (): number => loopGauge.lateness
-  return { ...options, limit: new AutoLimit({ loopWait, ...given }) }
+  const auto = within('limit.', () => new AutoLimit({ loopWait, ...given }))
+  return { ...options, limit: auto }
 }

@@ -61,6 +61,7 @@ class LoopGauge {
     const late = Math.max(0, now - this.#due)
     processStops.beat(now)
     if (late > STOPPED) {
+      this.#askedAt = now
       this.#began = performance.eventLoopUtilization()
       this.#late = this.#ticks = 0
     } else {

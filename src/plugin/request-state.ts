@@ -17,6 +17,8 @@ export interface EndRules {
   readonly isWatched: boolean
   /** Its limits learn from it. */
   readonly learns: boolean
+  /** How many of its permits, the last ones, are of limits that find themselves, or of the loop. */
+  readonly found: number
   /** What they learn of is also the wait for the event loop. */
   readonly feelsLoop: boolean
 }
@@ -37,6 +39,8 @@ export abstract class RequestState {
   working = false
   /** It has given its permits back, and must get them again behind its body. */
   hasLent = false
+  /** It holds no more permits of limits that find themselves. */
+  hasGivenBack = false
   /** The handler was called. */
   handled = false
   /** It is on its way to the not-found handler, through the hooks of that. */
@@ -110,6 +114,21 @@ export abstract class RequestState {
   /** Refused before its handler: a deadline that passes later is the handler's. */
   get isShed(): boolean {
     return this.refusal !== undefined && !this.handled
+  }
+
+  /**
+   * What it does now takes long by its nature, and says nothing of what could be in flight: a stream
+   * that lasts, an upgraded connection. Limits that somebody set hold for it all the same.
+   */
+  giveBackFound(): void {
+    if (this.hasGivenBack) return
+    this.hasGivenBack = true
+    for (let left = this.rules.found; left > 0 && this.token !== undefined; left--) {
+      const { token } = this
+      this.token = token.before
+      this.held--
+      token.end('ignored')
+    }
   }
 
   /** Its turn on the connection has come, or never will. */

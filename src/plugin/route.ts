@@ -32,6 +32,7 @@ export class Route implements Omit<RouteSettings, 'loop'>, EndRules {
   readonly exempt: boolean
   readonly learns: boolean
   readonly feelsLoop: boolean
+  readonly found: number
   readonly releaseOn: ReleaseOn
   readonly abandonAfter: number
   isWatched = false
@@ -51,6 +52,7 @@ export class Route implements Omit<RouteSettings, 'loop'>, EndRules {
     this.exempt = settings.exempt
     this.learns = settings.learns
     this.feelsLoop = settings.feelsLoop
+    this.found = settings.found
     this.releaseOn = settings.releaseOn
     this.abandonAfter = settings.abandonAfter
     this.priority = settings.priority

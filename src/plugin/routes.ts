@@ -164,6 +164,7 @@ export class Routes {
       exempt: true,
       learns: false,
       feelsLoop: false,
+      found: 0,
       releaseOn: 'close',
       abandonAfter: Number.POSITIVE_INFINITY,
       priority: undefined,
@@ -187,6 +188,7 @@ export class Routes {
       limiters: [own, app].filter((limiter) => limiter !== undefined),
       loop: this.#concurrency.pressure?.create(),
       exempt: false,
+      found: this.#settings.auto !== undefined && own === undefined ? 2 : 0,
       feelsLoop:
         this.#concurrency.pressure !== undefined &&
         [own, app].some((limiter) => limiter?.feelsLoop),

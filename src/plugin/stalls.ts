@@ -19,6 +19,9 @@ const CALM = 1000
 /** Bytes from one look to the next that are worth a permit: 160 KB a second. */
 const LEAST = 4096
 
+/** Milliseconds: an answer that takes longer is a stream that lasts. */
+const LASTING = 5000
+
 interface Standstill {
   readonly position: number
   readonly connection: number | undefined
@@ -68,6 +71,7 @@ export class Stalls {
     const before = this.#known
     this.#known = new Map()
     for (const request of this.#active) {
+      if (now - request.startedAt > LASTING && request.response.headersSent) request.giveBackFound()
       const sent = sentOf(request)
       const position = sent ?? receivedOf(request)
       if (position !== undefined) this.#see(request, position, before.get(request), now, sent)

@@ -124,6 +124,30 @@ test('of those that wait, classes share the loop by what they cost it', async ()
   expect(first).toBeGreaterThanOrEqual(16)
 })
 
+test('guarantee 3: nobody overtakes who is more important, nor is given up for who is less', async () => {
+  const limiter = new LoopLimiter({
+    name: 'event-loop',
+    budget: 10,
+    target: 25,
+    interval: 100,
+    size: 2,
+    clock: () => now,
+  })
+  const [one, other] = [limiter.create(), limiter.create()]
+  one.take(0)?.succeed()
+  now = 10
+  const [high, low] = [one.wait(1), other.wait(0)]
+  if (typeof high === 'string' || typeof low === 'string') throw new Error('refused')
+  for (const { promise } of [high, low]) promise.catch(() => {})
+  now = 0
+  expect(other.take(-5)).toBeUndefined()
+  const highest = one.wait(2)
+  if (typeof highest === 'string') throw new Error('refused')
+  highest.promise.catch(() => {})
+  expect([high.cancelled, low.cancelled]).toEqual([undefined, 'pressure'])
+  limiter.close()
+})
+
 test('it wants to be told of the loop from the first in flight on', () => {
   const onBusy = vi.fn()
   const limiter = create(onBusy)

@@ -53,6 +53,20 @@ test('what changes is learned anew', () => {
   expect(kind.cost).toBeGreaterThan(19)
 })
 
+test('what is in flight for hours without an end changes no cost', () => {
+  const [kind, refusal] = [new Kind(), new Kind(false)]
+  const costs = new LoopCosts()
+  for (const one of [kind, refusal]) costs.add(one)
+  kind.finished = 10
+  costs.read(50)
+  const { cost } = kind
+  for (let reading = 0; reading < 20_000; reading++) {
+    refusal.finished = 1
+    costs.read(100)
+  }
+  expect(kind.cost).toBe(cost)
+})
+
 test('a kind that has not finished anything is taken to be average, and no cost is negative', () => {
   const [known, unknown, free] = [new Kind(), new Kind(), new Kind()]
   const costs = new LoopCosts()

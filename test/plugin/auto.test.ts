@@ -1,9 +1,10 @@
 /** `limit: 'auto'`: each route finds its own limit, and the loop is watched with it. */
+import { PassThrough } from 'node:stream'
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import sluice, { type SluiceOptions } from '../../src/index.js'
 import { deferred } from '../support/deferred.js'
-import { until } from '../support/wire.js'
+import { get, listen, send, until } from '../support/wire.js'
 
 let app: FastifyInstance
 
@@ -84,6 +85,31 @@ test('a route may find its limit alone', async () => {
   expect(app.concurrency.snapshot().limiters).toMatchObject([
     { name: 'GET /', limit: 50, admitted: 1 },
   ])
+})
+
+test('a stream that lasts gives its permit back; a limit that somebody set holds for it', async () => {
+  await app.register(sluice, {
+    limit: { algorithm: 'auto', initial: 1, max: 1 },
+    key: { by: () => 'all', limit: 2, queue: { size: 0 } },
+  })
+  const streams: PassThrough[] = []
+  app.get('/', (_request, reply) => {
+    const stream = new PassThrough()
+    streams.push(stream)
+    stream.write('head')
+    return reply.send(stream)
+  })
+  const port = await listen(app)
+  const wires = [await send(port, get('/')), await send(port, get('/'))]
+  await until(() => whole()?.queued === 1)
+  await until(() => streams.length === 2)
+  expect(whole()).toMatchObject({ queued: 0 })
+  const third = await send(port, get('/'))
+  await third.received('503')
+  for (const stream of streams) stream.end()
+  await until(() => app.concurrency.snapshot().requests.active === 0)
+  expect(whole()).toMatchObject({ inFlight: 0, admitted: 2 })
+  for (const { socket } of [...wires, third]) socket.destroy()
 })
 
 test('closed, nobody is let in by any route', async () => {

@@ -14,7 +14,7 @@
  * only the quickest. What fails quickly says nothing; what was dropped, or left by its client, took at
  * least so long. Cost: O(log n) a sample, for n in a window.
  */
-import { checkNames, checkObject, show, wrongType } from '../check.js'
+import { checkNames, checkNumberIn, checkObject, show, wrongType } from '../check.js'
 import { readBounds } from './bounds.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 import { type Judgement, QueueBound } from './queue-bound.js'
@@ -28,7 +28,7 @@ export interface AutoOptions {
   min?: number | undefined
   /** An integer >= min; default 10,000. */
   max?: number | undefined
-  /** Gives the milliseconds that the event loop makes everything wait now; default 0. */
+  /** Gives the milliseconds, >= 0, that the event loop makes everything wait now; default 0. */
   loopWait?: (() => number) | undefined
 }
 
@@ -103,7 +103,7 @@ export class AutoLimit implements LimitAlgorithm {
     const now = startTime + rtt
     // Work goes on when its caller has left; who fails, or is refused, has done none.
     const isGood = !(dropped || failed)
-    const isQuick = !(rtt > this.#usual.low)
+    const isQuick = !this.#usual.isKnown || rtt <= this.#usual.low
     if (now < this.#from || ((censored || !isGood) && isQuick)) return this.#limit
     this.#window ??= new SampleWindow(now)
     this.#window.add(sample, isGood)
@@ -115,7 +115,9 @@ export class AutoLimit implements LimitAlgorithm {
   #judge(window: SampleWindow, now: number): void {
     const usual = this.#usual
     const seen = usual.isKnown ? window.quantiles() : window.quantilesAtFirst()
-    const own = without(LOOP_PASSES * this.#loopWait(), seen)
+    const loopWait = this.#loopWait()
+    checkNumberIn('loopWait', loopWait, 'milliseconds >= 0', (n) => n >= 0 && n < Infinity)
+    const own = without(LOOP_PASSES * loopWait, seen)
     const isSlow = usual.isKnown && usual.isSlow(own)
     const delay = usual.isKnown ? usual.delay(own) : 0
     const work = seen.mean - delay
@@ -123,8 +125,8 @@ export class AutoLimit implements LimitAlgorithm {
     const before = this.#limit
     if (this.#bound === undefined) this.#watch(window, seen, isSlow, now)
     if (this.#bound !== undefined) {
-      const { inFlight, peak, good, count } = window
-      const isGood = good > count / 2
+      const { inFlight, peak } = window
+      const isGood = isMostlyGood(window)
       this.#adjust(this.#bound, seen, { inFlight, peak, rtt: seen.mean, delay, isSlow, isGood })
     }
     this.#limit = Math.min(Math.max(this.#limit, this.#min), this.#max)
@@ -141,9 +143,10 @@ export class AutoLimit implements LimitAlgorithm {
       this.#bound = new QueueBound(Math.min(this.#limit, window.peak))
       return
     }
+    if (!isMostlyGood(window)) return
     if (!isSuspect && (this.#usual.isSure || window.isWhole(now))) this.#usual.learn(seen)
     this.#peak = Math.max(window.peak, this.#peak * FADING)
-    if (window.good > 0) this.#float()
+    this.#float()
   }
 
   /** While it bounds. */
@@ -161,6 +164,10 @@ export class AutoLimit implements LimitAlgorithm {
   #float(): void {
     this.#limit = Math.max(this.#initial, Math.ceil(FLOAT * this.#peak))
   }
+}
+
+function isMostlyGood({ good, count }: SampleWindow): boolean {
+  return good > count / 2
 }
 
 /** As if nobody had waited so many milliseconds for the loop. */

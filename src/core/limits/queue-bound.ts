@@ -59,7 +59,7 @@ export class QueueBound {
   adjust(now: Judgement): Cause {
     if (this.#waitsForElse(now)) return 'else'
     const isUnused = now.peak < this.limit * UNUSED && !now.isSlow
-    this.#calm = isUnused ? this.#calm + 1 : 0
+    this.#calm = isUnused && now.isGood ? this.#calm + 1 : 0
     if (this.#calm >= CALM) return 'nothing'
     if (!isUnused) this.#move(now)
     return 'itself'
