@@ -37,13 +37,14 @@ export class LogOutput {
   /** Dropped since the last line that was taken. */
   #missing = 0
   #fullSince: number | undefined
-  #failure: Error | undefined
-  #onFailure: ((error: Error) => void) | undefined
+  /** The first. */
+  #failure: string | undefined
+  #onFailure: ((why: string) => void) | undefined
 
   /** @param fd an open file descriptor @param gapLine says how many lines are missing */
   constructor(fd: number, gapLine: (missing: number) => string) {
     this.#gapLine = gapLine
-    this.#sink = openSink(fd, (error) => this.#fail(error))
+    this.#sink = openSink(fd, (error) => this.#fail(error.message))
   }
 
   write(line: string): void {
@@ -68,7 +69,7 @@ export class LogOutput {
   }
 
   /** Calls back once, now or later, when lines cannot be written. */
-  whenFailed(callback: (error: Error) => void): void {
+  whenFailed(callback: (why: string) => void): void {
     this.#onFailure = callback
     if (this.#failure !== undefined) callback(this.#failure)
   }
@@ -77,13 +78,14 @@ export class LogOutput {
   #countFull(): void {
     const now = performance.now()
     this.#fullSince ??= now
-    if (now - this.#fullSince >= FULL)
-      this.#fail(new Error('nobody takes it, and its buffer is full'))
+    if (now - this.#fullSince >= FULL) this.#fail('nobody takes it, and its buffer is full')
   }
 
-  #fail(error: Error): void {
-    if (this.#failure === undefined) this.#onFailure?.(error)
-    this.#failure ??= error
+  /** Whoever is told may log, and fail, in its turn. */
+  #fail(why: string): void {
+    if (this.#failure !== undefined) return
+    this.#failure = why
+    this.#onFailure?.(why)
   }
 }
 

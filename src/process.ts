@@ -2,12 +2,13 @@
  * Runs an app as a process: logger, listening, and an end that loses no request. SIGTERM and SIGINT
  * drain; a second signal exits at once. Unhandled rejections are logged and exit 1.
  */
+import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.js'
 import { LogOutput } from './log-output.js'
-import { boundedJson, visible, visibleJson, visibleStack } from './outside-text.js'
+import { visibleJson, visibleValue } from './outside-text.js'
 
 const STDOUT = 1
 /** Milliseconds that the last lines may take. */
@@ -22,7 +23,7 @@ export interface Log {
 export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Log> {
   // Nobody reads them; what cannot be written there is no reason to end, either.
   process.stderr.on('error', () => {})
-  const format = process.stdout.isTTY ? await prettyFormat() : visibleJson
+  const format = isatty(STDOUT) ? await prettyFormat() : visibleJson
   const gapLine = (missing: number): string => {
     const time = Date.now()
     return `${JSON.stringify({ level: 40, time, msg: `${missing} log lines were dropped` })}\n`
@@ -32,7 +33,7 @@ export async function createLogger({ LOG_LEVEL: level }: Config): Promise<Log> {
   return { logger, output }
 }
 
-async function prettyFormat(): Promise<(line: string) => string> {
+export async function prettyFormat(): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty')
   const pretty = prettyFactory({
     colorize: true,
@@ -40,14 +41,7 @@ async function prettyFormat(): Promise<(line: string) => string> {
     ignore: 'pid,hostname',
     translateTime: 'HH:MM:ss.l',
   })
-  // What JSON writes out, a terminal would get as it is.
-  return (line) =>
-    pretty(
-      JSON.parse(boundedJson(line), (key, value) => {
-        if (typeof value !== 'string') return value
-        return key === 'stack' ? visibleStack(value) : visible(value)
-      }),
-    )
+  return (line) => pretty(visibleValue(line))
 }
 
 /** @param listen opens the app's ports and says where. */
@@ -120,9 +114,9 @@ function closeOnSignals(app: FastifyInstance, { logger, output }: Log, config: C
   )
   let failure: Error | undefined
   if (config.LOG_FAILURE === 'exit') {
-    output.whenFailed((error) => {
-      failure = error
-      process.stderr.write(`LOG_FAILURE: the log cannot be written (${error.message}), closing\n`)
+    output.whenFailed((why) => {
+      failure = new Error(`the log cannot be written (${why})`)
+      process.stderr.write(`LOG_FAILURE: ${failure.message}, closing\n`)
       grace.close()
     })
   }

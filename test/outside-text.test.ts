@@ -1,11 +1,13 @@
 /** What comes in does not go back as it came: bounded, on one line, and to be seen. */
 import { PassThrough } from 'node:stream'
+import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
-import { show } from '../src/core/check.js'
-import { boundedJson, shown, visible, visibleJson, visibleStack } from '../src/outside-text.js'
+import { checkInteger, show } from '../src/core/check.js'
+import { shown, visible, visibleJson } from '../src/outside-text.js'
+import { prettyFormat } from '../src/process.js'
 
 let app: FastifyInstance | undefined
 
@@ -14,6 +16,15 @@ afterEach(() => app?.close())
 const ESCAPE = '\u001b'
 const C1 = '\u009b'
 const OVERRIDE = '\u202e'
+/** UTF-16 units as they come, so that there are halves of pairs, and pairs. */
+const units = fc.array(
+  fc.oneof(
+    fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+    fc.constantFrom('\ud83d', '\ude00', '\u{1f600}', '\u{e0041}'),
+  ),
+  { maxLength: 60 },
+)
+const most = fc.integer({ min: 1, max: 30 })
 
 describe('text as it is shown', () => {
   test.each([
@@ -22,7 +33,7 @@ describe('text as it is shown', () => {
     [`${C1}31m\u007f\u0085`, '\\u009b31m\\u007f\\u0085'],
     [`${OVERRIDE}txt.exe\u2028\u2029\ufeff`, '\\u202etxt.exe\\u2028\\u2029\\ufeff'],
     ['half \ud83d of a pair', 'half \\ud83d of a pair'],
-    ['\u{e0041}', '\\u{e0041}'],
+    ['\u{e0041}', '\\udb40\\udc41'],
   ])('%j', (text, expected) => {
     expect(visible(text)).toBe(expected)
   })
@@ -31,23 +42,65 @@ describe('text as it is shown', () => {
     expect(shown('x'.repeat(100))).toBe('x'.repeat(100))
     expect(shown('x'.repeat(101))).toBe(`${'x'.repeat(100)}...`)
     expect(shown('\n'.repeat(1_000_000)).length).toBe(603)
-    // No half of a pair.
-    expect(shown(`${'x'.repeat(99)}\u{1f600}`)).toBe(`${'x'.repeat(99)}...`)
-    expect(shown(`${'x'.repeat(98)}\u{1f600}!`)).toBe(`${'x'.repeat(98)}\u{1f600}...`)
+  })
+
+  test.each([
+    [
+      'a pair before the cut is whole',
+      `${'x'.repeat(98)}\u{1f600}!`,
+      `${'x'.repeat(98)}\u{1f600}...`,
+    ],
+    ['a pair at the cut is left out', `${'x'.repeat(99)}\u{1f600}`, `${'x'.repeat(99)}...`],
+    ['a first half is left out', `${'x'.repeat(99)}\ud83dy`, `${'x'.repeat(99)}...`],
+    ['a second half is written out', `${'x'.repeat(99)}\ude00y`, `${'x'.repeat(99)}\\ude00...`],
+    ['a half before the end, too', `${'x'.repeat(98)}\ud83d`, `${'x'.repeat(98)}\\ud83d`],
+  ])('at the cut: %s', (_, text, expected) => {
+    expect(shown(text)).toBe(expected)
+  })
+
+  test('whatever it is, at any cut: well-formed, bounded, and nothing unseen', () => {
+    fc.assert(
+      fc.property(units, most, (units, most) => {
+        const result = shown(units.join(''), most)
+        expect(Buffer.from(result).toString()).toBe(result)
+        expect(result.length).toBeLessThanOrEqual(6 * most + 3)
+        expect(result).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+      }),
+    )
   })
 
   test('in JSON means what it meant', () => {
-    const value = { id: `${C1}31m${OVERRIDE}\u2028\u{1f600}\n` }
-    const line = visibleJson(JSON.stringify(value))
-    expect(line).toBe('{"id":"\\u009b31m\\u202e\\u2028\u{1f600}\\n"}')
+    const value = { [`k${C1}`]: `${C1}31m${OVERRIDE}\u2028\u{1f600}\u{e0041}\u0600\n\ud83d` }
+    const line = visibleJson(`${JSON.stringify(value)}\n`)
+    expect(line).toBe(
+      '{"k\\u009b":"\\u009b31m\\u202e\\u2028\u{1f600}\\udb40\\udc41\\u0600\\n\\ud83d"}\n',
+    )
     expect(JSON.parse(line)).toEqual(value)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['short', 'short', '"short"'],
+    ['a direction', OVERRIDE, '"\\u202e"'],
+    ['a text', 'x'.repeat(1_000_000), `"${'x'.repeat(99)}...`],
+    ['an object', { a: OVERRIDE.repeat(1000) }, `{"a":"${'\\u202e'.repeat(94)}...`],
+    ['no JSON', { toJSON: () => undefined }, 'an object that is no JSON'],
+    ['a symbol', Symbol(`a\n${'x'.repeat(1000)}`), `Symbol(a\\u000a${'x'.repeat(91)}...`],
+    ['a number', 10n ** 1000n, `1${'0'.repeat(99)}...`],
+    ['a class', new { [`A${ESCAPE}`]: class {} }[`A${ESCAPE}`](), 'A\\u001b'],
+    ['what says to be one', { constructor: { name: [ESCAPE] } }, '\\u001b'],
+    ['a function', { [`f${C1}`]() {} }[`f${C1}`], 'function f\\u009b'],
+  ])('so are the values of options in errors: %s', (_, value, expected) => {
+    expect(show(value)).toBe(expected)
+    expect(() => checkInteger('permits', value, 1, 2)).toThrow(`permits: got ${expected}, takes`)
   })
 })
 
 describe('lines of the log', () => {
+  const parse = (line: string) => JSON.parse(visibleJson(`${line}\n`))
+
   test('a short one stays as it is; of a long one each text says how much of it is missing', () => {
     const short = `${JSON.stringify({ msg: 'x'.repeat(16_000) })}\n`
-    expect(boundedJson(short)).toBe(short)
+    expect(visibleJson(short)).toBe(short)
     const err = { message: 'm'.repeat(100_000), stack: 's'.repeat(100_000), code: 5 }
     const line = visibleJson(`${JSON.stringify({ level: 50, err, msg: err.message })}\n`)
     expect(line.length).toBeLessThan(13_000)
@@ -57,20 +110,59 @@ describe('lines of the log', () => {
     expect(bounded).toMatchObject({ level: 50, err: { code: 5 } })
   })
 
-  test('a stack keeps its lines, and none of them can be taken for a line of the log', () => {
-    const forged = `Error: x\n[12:00:00.000] INFO: forged${ESCAPE}[2J\n    at here (a.js:1:1)`
-    expect(visibleStack(forged).split('\n')).toEqual([
-      'Error: x',
-      '    [12:00:00.000] INFO: forged\\u001b[2J',
-      '    at here (a.js:1:1)',
+  test('a pair at the cut is counted as missing', () => {
+    const { msg } = parse(
+      JSON.stringify({ msg: `${'x'.repeat(4095)}${'\u{1f600}'.repeat(10_000)}` }),
+    )
+    expect(msg).toBe(`${'x'.repeat(4095)}... (20000 more)`)
+  })
+
+  test('many texts are as short as the line needs them, names are bounded as well', () => {
+    const errors = Array.from({ length: 100 }, () => ({ stack: 's'.repeat(4000) }))
+    const line = JSON.stringify({ err: { errors }, ['k'.repeat(100_000)]: 1, msg: 'short' })
+    const bounded = parse(line)
+    expect(JSON.stringify(bounded).length).toBeLessThan(16_384)
+    expect(bounded.err.errors[99].stack).toBe(`${'s'.repeat(64)}... (3936 more)`)
+    expect(bounded.msg).toBe('short')
+  })
+
+  test('at a terminal only stacks have lines, and none of them can be taken for one of the log', async () => {
+    const forged = `x\n[12:00:00.000] INFO: forged${ESCAPE}[2J${C1}`
+    const err = {
+      type: 'Error',
+      message: forged,
+      stack: `Error: ${forged}\n    at here (a.js:1:1)`,
+    }
+    const value = {
+      level: 50,
+      time: 0,
+      err,
+      msg: forged,
+      [forged]: { stack: forged, [forged]: forged },
+    }
+    const text = (await prettyFormat())(`${JSON.stringify(value)}\n`)
+    // Its own colours.
+    const plain = text.replaceAll(new RegExp(`${ESCAPE}\\[\\d+m`, 'g'), '')
+    expect(plain).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+    const [first, ...others] = plain.trimEnd().split('\n')
+    expect(first).toMatch(
+      /^\[\d\d:\d\d:\d\d.\d{3}\] ERROR: x\\u000a\[12:00:00.000\] INFO: forged\\u001b/,
+    )
+    expect(others.filter((line) => !line.startsWith('    '))).toEqual([])
+    const stack = others.slice(others.findIndex((line) => line.includes('"stack":')) + 1)
+    const [indent = ''] = /^ +/.exec(stack[0] ?? '') ?? []
+    expect(stack.slice(0, 3)).toEqual([
+      `${indent}Error: x`,
+      `${indent}    [12:00:00.000] INFO: forged\\u001b[2J\\u009b`,
+      `${indent}    at here (a.js:1:1)`,
     ])
   })
 
-  test('option values in errors are bounded and written out, too', () => {
-    expect(show('short')).toBe('"short"')
-    expect(show('x'.repeat(1_000_000)).length).toBeLessThan(250)
-    expect(show({ a: OVERRIDE.repeat(1000) }).length).toBeLessThan(1300)
-    expect(show(OVERRIDE)).toBe('"\\u202e"')
+  test('at a terminal a long one is bounded as well', async () => {
+    const stack = 'at\n'.repeat(100_000)
+    const text = (await prettyFormat())(`${JSON.stringify({ level: 50, err: { stack } })}\n`)
+    expect(text.length).toBeLessThan(100_000)
+    expect(text).toContain('(295904 more)')
   })
 })
 

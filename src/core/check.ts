@@ -96,19 +96,20 @@ export function checkNames(options: object, known: readonly string[], prefix = '
   }
 }
 
-/** UTF-16 units of a value. */
-const MOST_SHOWN = 200
-
 /** How a wrong value is named in a message, bounded and written out. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return shown(JSON.stringify(value), MOST_SHOWN)
-  if (typeof value === 'function') return `function ${shown(value.name || '(anonymous)')}`
+  return shown(describe(value))
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
   const name = value.constructor?.name ?? 'an object'
-  if (name !== 'Object') return name
+  if (name !== 'Object') return String(name)
   try {
-    return shown(JSON.stringify(value), MOST_SHOWN)
+    return JSON.stringify(value) ?? 'an object that is no JSON'
   } catch {
     return 'an object that is no JSON'
   }

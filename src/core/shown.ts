@@ -26,8 +26,8 @@ export function beginning(text: string, most: number): string {
   return text.slice(0, isHalf ? most - 1 : most)
 }
 
-/** As JSON and JavaScript write it. */
-export function escaped(character: string): string {
-  const code = character.codePointAt(0) as number
-  return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`
+/** As JSON writes it. */
+function escaped(character: string): string {
+  const units = character.split('')
+  return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
 }
