@@ -3,14 +3,14 @@ import { beginning, visible } from './core/shown.js'
 
 export { shown, visible } from './core/shown.js'
 
-/** UTF-16 units of a line. */
+/** UTF-16 units of a line as it is written. */
 const LONGEST_LINE = 16_384
 /** UTF-16 units of each text in a line with more, until it fits. */
 const TEXTS = [4096, 1024, 256, 64]
 
 /** A line of JSON, bounded, that means the same for whatever shows it. */
 export function visibleJson(line: string): string {
-  return `${visible(boundedJson(line).trimEnd())}\n`
+  return `${boundedJson(line)}\n`
 }
 
 /** What a line of JSON says, bounded, for a terminal: lines are in stacks alone. */
@@ -20,14 +20,26 @@ export function visibleValue(line: string): object {
   )
 }
 
-/** A line of JSON whose texts, where it is long, are bounded and say how much of them is missing. */
+/** JSON that is no longer than a line may be when written out; texts say how much of them is missing. */
 function boundedJson(line: string): string {
-  let bounded = line
+  const whole = visible(line.trimEnd())
+  if (whole.length <= LONGEST_LINE) return whole
+  let value: Record<string, unknown> = {}
   for (const most of TEXTS) {
-    if (bounded.length <= LONGEST_LINE) break
-    bounded = JSON.stringify(mapTexts(line, (text) => cut(text, most)))
+    value = mapTexts(line, (text) => cut(text, most))
+    const bounded = visible(JSON.stringify(value))
+    if (bounded.length <= LONGEST_LINE) return bounded
   }
-  return bounded
+  return visible(JSON.stringify(essence(value, whole.length)))
+}
+
+/** Of what is long by the number of its values: when, how bad, whose, and what. */
+function essence(value: Record<string, unknown>, length: number): object {
+  const told = ['level', 'time', 'reqId', 'msg'].filter((name) => typeof value[name] !== 'object')
+  return {
+    ...Object.fromEntries(told.map((name) => [name, value[name]])),
+    cut: `a line of ${length} characters`,
+  }
 }
 
 function cut(text: string, most: number): string {
@@ -43,7 +55,10 @@ function visibleStack(stack: string): string {
 }
 
 /** What the JSON says with each text changed, names included; a text has the name it is under. */
-function mapTexts(json: string, change: (text: string, name?: string) => string): object {
+function mapTexts(
+  json: string,
+  change: (text: string, name?: string) => string,
+): Record<string, unknown> {
   return JSON.parse(json, (name, value: unknown) => {
     if (typeof value === 'string') return change(value, name)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value

@@ -25,6 +25,9 @@ const units = fc.array(
   { maxLength: 60 },
 )
 const most = fc.integer({ min: 1, max: 30 })
+const throwing = (): never => {
+  throw new Error('not to be looked at')
+}
 
 describe('text as it is shown', () => {
   test.each([
@@ -84,6 +87,11 @@ describe('text as it is shown', () => {
     ['a text', 'x'.repeat(1_000_000), `"${'x'.repeat(99)}...`],
     ['an object', { a: OVERRIDE.repeat(1000) }, `{"a":"${'\\u202e'.repeat(94)}...`],
     ['no JSON', { toJSON: () => undefined }, 'an object that is no JSON'],
+    [
+      'one that throws',
+      Object.defineProperty({}, 'constructor', { get: throwing }),
+      'an object that is no JSON',
+    ],
     ['a symbol', Symbol(`a\n${'x'.repeat(1000)}`), `Symbol(a\\u000a${'x'.repeat(91)}...`],
     ['a number', 10n ** 1000n, `1${'0'.repeat(99)}...`],
     ['a class', new { [`A${ESCAPE}`]: class {} }[`A${ESCAPE}`](), 'A\\u001b'],
@@ -124,6 +132,44 @@ describe('lines of the log', () => {
     expect(JSON.stringify(bounded).length).toBeLessThan(16_384)
     expect(bounded.err.errors[99].stack).toBe(`${'s'.repeat(64)}... (3936 more)`)
     expect(bounded.msg).toBe('short')
+  })
+
+  test('what is written out counts as long as it is written', () => {
+    const line = visibleJson(`${JSON.stringify({ msg: C1.repeat(16_000) })}\n`)
+    expect(line.length).toBeLessThanOrEqual(16_385)
+    expect(JSON.parse(line).msg).toBe(`${C1.repeat(1024)}... (14976 more)`)
+  })
+
+  test.each<[string, object]>([
+    ['values', { list: Array.from({ length: 100_000 }, (_, at) => at) }],
+    ['names', Object.fromEntries(Array.from({ length: 10_000 }, (_, at) => [`n${at}`, at]))],
+  ])('of very many %s there is left when, how bad, whose and what', (_, many) => {
+    const bounded = parse(
+      JSON.stringify({ level: 50, time: 1, ...many, reqId: 'req-1', msg: 'm'.repeat(100) }),
+    )
+    expect(bounded).toEqual({
+      level: 50,
+      time: 1,
+      reqId: 'req-1',
+      msg: `${'m'.repeat(64)}... (36 more)`,
+      cut: expect.stringMatching(/^a line of \d+ characters$/),
+    })
+  })
+
+  test('whatever the texts are: a line is bounded, it is JSON, and nothing in it is unseen', () => {
+    fc.assert(
+      fc.property(fc.array(units), fc.integer({ min: 1, max: 3000 }), (texts, times) => {
+        const msg = texts
+          .map((text) => text.join(''))
+          .join('')
+          .repeat(times)
+        const line = visibleJson(`${JSON.stringify({ [msg]: msg, msg })}\n`)
+        expect(line.length).toBeLessThanOrEqual(16_385)
+        expect(line.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+        expect(() => JSON.parse(line)).not.toThrow()
+      }),
+      { numRuns: 50 },
+    )
   })
 
   test('at a terminal only stacks have lines, and none of them can be taken for one of the log', async () => {

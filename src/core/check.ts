@@ -98,7 +98,11 @@ export function checkNames(options: object, known: readonly string[], prefix = '
 
 /** How a wrong value is named in a message, bounded and written out. */
 export function show(value: unknown): string {
-  return shown(describe(value))
+  try {
+    return shown(describe(value))
+  } catch {
+    return 'an object that is no JSON'
+  }
 }
 
 function describe(value: unknown): string {
@@ -107,12 +111,7 @@ function describe(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return `an array of ${value.length}`
   const name = value.constructor?.name ?? 'an object'
-  if (name !== 'Object') return String(name)
-  try {
-    return JSON.stringify(value) ?? 'an object that is no JSON'
-  } catch {
-    return 'an object that is no JSON'
-  }
+  return name === 'Object' ? JSON.stringify(value) : String(name)
 }
 
 function checkType(name: string, value: unknown, type: 'number'): void {
