@@ -7,9 +7,10 @@ import { addAbortListener } from 'node:events'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
 import { History } from './stream/history.js'
+import { Kept, message, RETRY } from './stream/message.js'
 import { Recent } from './stream/recent.js'
 import { Timeline } from './stream/timeline.js'
-import { type Message, Watcher } from './stream/watcher.js'
+import { Watcher } from './stream/watcher.js'
 
 export interface StreamOptions {
   /** Milliseconds between two snapshots, > 0. */
@@ -20,8 +21,7 @@ export interface StreamOptions {
   watchers?: number
 }
 
-/** Milliseconds after which a browser connects again. */
-const RETRY = 2000
+/** Milliseconds. */
 const HEARTBEAT = 15_000
 /** Seconds after which one who found no place may come again. */
 const RETRY_FULL = 10
@@ -36,24 +36,31 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
   const history = new History()
   const recent = new Recent(concurrency)
   const timeline = new Timeline(concurrency)
-  let last: Message[] = []
+  const before = new Kept(() => message(history, 'history'))
+  const recalled = new Kept(() => message(timeline.recall(), 'requests'))
+  const farewell = new Kept(() => message(concurrency.snapshot()))
+  let last: Buffer | undefined
   let quarter: NodeJS.Timeout | undefined
 
-  const takeSnapshot = (): void => {
+  const takeSnapshot = (): Buffer => {
     const snapshot = concurrency.snapshot()
     const row = history.add(snapshot)
-    last = [{ data: JSON.stringify(snapshot) }]
+    before.outdate()
+    farewell.outdate()
+    last = message(snapshot)
     for (const watcher of plain) watcher.send(last)
-    if (detailed.size === 0) return
+    if (detailed.size === 0) return last
     const detail = { row, recent: recent.take(), untold: timeline.takeUntold(snapshot) }
-    const second = { event: 'second', data: JSON.stringify(detail) }
-    for (const watcher of detailed) watcher.send([...last, second])
+    const both = Buffer.concat([last, message(detail, 'second')])
+    for (const watcher of detailed) watcher.send(both)
+    return last
   }
   const takeRequests = (): void => {
+    recalled.outdate()
     const requests = timeline.take()
     if (requests === undefined) return
-    const message = { event: 'requests', data: JSON.stringify(requests) }
-    for (const watcher of detailed) watcher.send([message])
+    const told = message(requests, 'requests')
+    for (const watcher of detailed) watcher.send(told)
   }
   const watch = (watcher: Watcher): void => {
     detailed.add(watcher)
@@ -67,6 +74,7 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
     if (!detailed.delete(watcher) || detailed.size > 0) return
     clearInterval(quarter)
     quarter = undefined
+    recalled.outdate()
     recent.stop()
     timeline.stop()
   }
@@ -78,7 +86,7 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
   app.get<{ Querystring: { detail: boolean } }>(
     '/concurrency/stream',
     {
-      sse: { kind: 'only', serializer: String },
+      sse: 'only',
       // One that stays is no news, nor is one that leaves.
       logLevel: 'warn',
       exposeHeadRoute: false,
@@ -99,20 +107,17 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
     async ({ concurrency: { signal }, query: { detail } }, reply) => {
       const watcher = new Watcher(reply, patience)
       reply.sse.keepAlive()
-      if (last.length === 0) takeSnapshot()
-      const [snapshot = { data: '' }] = last
-      const first: Message[] = [{ ...snapshot, retry: RETRY }]
+      const first = [RETRY, last ?? takeSnapshot()]
       if (detail) {
         watch(watcher)
-        first.push({ event: 'history', data: JSON.stringify(history) })
-        first.push({ event: 'requests', data: JSON.stringify(timeline.recall()) })
+        first.push(before.bytes, recalled.bytes)
       } else plain.add(watcher)
-      watcher.send(first)
+      watcher.send(...first)
 
       // Heard also where another listener stops the event.
       addAbortListener(signal, () => {
         unwatch(watcher)
-        if (concurrency.draining) watcher.end({ data: JSON.stringify(concurrency.snapshot()) })
+        if (concurrency.draining) watcher.end(farewell.bytes)
       })
       reply.sse.onClose(() => unwatch(watcher))
     },
