@@ -166,6 +166,80 @@ describe('what comes', () => {
   })
 })
 
+describe('for all readers at once', () => {
+  /** What each response is given to write, the heads left out. */
+  function writtenBy(app: FastifyInstance): Buffer[][] {
+    const written: Buffer[][] = []
+    app.server.prependListener('request', (_request, response) => {
+      const chunks: Buffer[] = []
+      written.push(chunks)
+      const write = response.write.bind(response)
+      response.write = (chunk: Buffer) => {
+        chunks.push(chunk)
+        return write(chunk)
+      }
+    })
+    return written
+  }
+  /** The very same, not only alike. */
+  const expectSame = (one: Buffer[] = [], other: Buffer[] = []) => {
+    expect(one.length).toBeGreaterThan(0)
+    expect(one.map((chunk, n) => chunk === other[n])).toEqual(one.map(() => true))
+  }
+
+  test('what comes first, and what a drain says last, is formatted once', async () => {
+    const { app } = await build({ interval: 60_000 })
+    const written = writtenBy(app)
+    const wires = []
+    for (let n = 0; n < 3; n++) {
+      const wire = await watch(app, '?detail=true')
+      await wire.received('event: requests')
+      wires.push(wire)
+    }
+    await app.concurrency.drain()
+    await Promise.all(wires.map((wire) => wire.received('"draining":true')))
+    expectSame(written[0], written[1])
+    expectSame(written[0], written[2])
+  })
+
+  test.each(['', '?detail=true'])(
+    'what comes each interval is formatted once: %s',
+    async (query) => {
+      const { app } = await build()
+      const written = writtenBy(app)
+      const wires = await Promise.all([watch(app, query), watch(app, query)])
+      await until(() => wires.every((wire) => named(wire, 'message').length > 4))
+      const [one = [], other = []] = written
+      const from = (chunks: Buffer[]) => chunks.slice(chunks.indexOf(one.at(-3) as Buffer))
+      expectSame(one.slice(-3), from(other))
+      for (const wire of wires) wire.socket.destroy()
+    },
+  )
+
+  test('one that comes later is told of all seconds until then', async () => {
+    const { app } = await build()
+    const rows = (wire: Wire) => named<{ rows: unknown[] }>(wire, 'history')[0]?.rows.length ?? 0
+    const first = await watch(app, '?detail=true')
+    await until(() => named(first, 'second').length > 2)
+    const later = await watch(app, '?detail=true')
+    await until(() => rows(later) > 0)
+    expect(rows(later)).toBeGreaterThan(rows(first) + 1)
+    for (const wire of [first, later]) wire.socket.destroy()
+  })
+
+  test('what a drain says last is of that moment, also where a reader left just before', async () => {
+    const { app } = await build()
+    const [leaves, stays] = await Promise.all([watch(app), watch(app)])
+    await Promise.all([leaves.received('data: '), stays.received('data: ')])
+    const drained = app.concurrency.drain({ delay: 500 })
+    leaves.socket.destroy()
+    await drained
+    await until(() => stays.text().endsWith('0\r\n\r\n'))
+    const uptimes = named<Snapshot>(stays, 'message').map(({ uptime }) => uptime)
+    expect(uptimes).toEqual(uptimes.toSorted((a, b) => a - b))
+  })
+})
+
 describe('the requests that it tells of', () => {
   interface Bar {
     route: string
@@ -291,7 +365,7 @@ describe('the requests that it tells of', () => {
 })
 
 describe('whom it does not wait for', () => {
-  test('a slow reader is dropped, and what it does not take is never piled up', async () => {
+  test('a reader that takes nothing is dropped, and what it does not take is never piled up', async () => {
     const { app } = await build({ interval: 2, patience: 100 })
     for (let n = 0; n < 300; n++) {
       const path = `/${'long'.repeat(50)}${n}`
@@ -319,6 +393,38 @@ describe('whom it does not wait for', () => {
     expect(most).toBeGreaterThan(0)
     expect(most).toBeLessThan(2 * one + 1000)
     slow.socket.destroy()
+  })
+
+  test('a slow reader stays for as long as it takes something, and is dropped once it does not', async () => {
+    // What the kernel takes at once, up to a third of its buffers, comes every 0.3 s at this pace.
+    const patience = 1500
+    const { app } = await build({ interval: 50, patience })
+    let response: { writableNeedDrain: boolean; destroyed: boolean } | undefined
+    app.server.prependListener('request', (_request, its) => {
+      response = its
+    })
+    const snapshot = app.concurrency.snapshot.bind(app.concurrency)
+    const filler = 'x'.repeat(25_000_000)
+    app.concurrency.snapshot = () =>
+      response === undefined ? Object.assign(snapshot(), { filler }) : snapshot()
+    const port = await portOf(app)
+    const { socket } = await open(port)
+    socket.removeAllListeners('data').on('data', () => socket.pause())
+    await sleep(200)
+    socket.write(get('/concurrency/stream'))
+    const dripping = setInterval(() => socket.resume(), 10)
+    try {
+      await until(() => response?.writableNeedDrain === true)
+      const begin = performance.now()
+      while (performance.now() < begin + 2 * patience) {
+        await sleep(20)
+        expect(response).toMatchObject({ writableNeedDrain: true, destroyed: false })
+      }
+    } finally {
+      clearInterval(dripping)
+    }
+    await until(() => response?.destroyed === true)
+    socket.destroy()
   })
 
   test('a reader that keeps up stays', async () => {
