@@ -227,6 +227,24 @@ describe('for all readers at once', () => {
     for (const wire of [first, later]) wire.socket.destroy()
   })
 
+  test('one that comes after all have left is told of what runs by then', async () => {
+    const { app } = await build({ interval: 60_000 })
+    const gate = deferred<void>()
+    app.get('/held', async () => gate.promise.then(() => 'held'))
+    const first = await watch(app, '?detail=true')
+    await first.received('event: requests')
+    first.socket.destroy()
+    await until(() => app.concurrency.snapshot().requests.active === 0)
+    const held = app.inject('/held').then()
+    const later = await watch(app, '?detail=true')
+    const told = () => named<{ running: unknown[] }>(later, 'requests')
+    await until(() => told().length > 0)
+    expect(told()[0]?.running).toMatchObject([{ route: 'GET /held' }])
+    gate.resolve()
+    await held
+    later.socket.destroy()
+  })
+
   test('what a drain says last is of that moment, also where a reader left just before', async () => {
     const { app } = await build()
     const [leaves, stays] = await Promise.all([watch(app), watch(app)])
