@@ -69,12 +69,12 @@ describe('what comes', () => {
     await portOf(app)
     const before = performance.now()
     const wire = await watch(app)
-    await until(() => eventsOf(wire).length === 1)
+    await until(() => eventsOf(wire).length >= 1)
     expect(performance.now() - before).toBeLessThan(900)
     expect(wire.text()).toMatch(/^HTTP\/1.1 200 /)
     expect(wire.text()).toMatch(/content-type: text\/event-stream\r\n/i)
     expect(eventsOf(wire)[0]).toMatchObject({ event: 'message', retry: '2000' })
-    await until(() => eventsOf(wire).length === 3)
+    await until(() => eventsOf(wire).length >= 3)
     const [first, second, third] = named<Snapshot>(wire, 'message') as [
       Snapshot,
       Snapshot,
