@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
 import { readConfig, schema } from '../src/config.js'
 import { buildExamples } from '../src/examples.js'
+import { AutoLimit } from '../src/index.js'
 import { readme, root, table } from './support/readme.js'
 
 const rows = table('bound').filter(([, value]) => value !== '')
@@ -53,6 +54,11 @@ const actual: Record<string, () => number> = {
   'ms between two such looks': () => inSource('src/plugin/stalls.ts', 'HURRIED = '),
   'ms that work may go on behind its answer': () =>
     inSource('src/plugin/options.ts', 'ABANDON_AFTER = '),
+  "requests of a route in flight before limit: 'auto' knows it": () => new AutoLimit().limit,
+  'ms after which an answer that is still sent holds no permit of such a limit': () =>
+    inSource('src/plugin/stalls.ts', 'LASTING = '),
+  'ms that the event loop may be late, on average, before what is in flight is bounded': () =>
+    inSource('src/core/loop-room.ts', 'MOST_LATE = '),
   'ms of one turn of the event loop': () => inSource('src/plugin/pressure.ts', '{ budget = '),
   'bytes that are read of a refused body': () => inSource('src/plugin/linger.ts', 'REST = '),
   'ms that its client has to read the refusal': () => inSource('src/plugin/linger.ts', 'TIME = '),
@@ -76,6 +82,7 @@ const actual: Record<string, () => number> = {
   'characters of outside text in an error or a log line': () =>
     inSource('src/core/shown.ts', 'MOST = '),
   "characters of an error's message": () => inSource('src/app.ts', 'LONGEST_MESSAGE = '),
+  'characters of a log line': () => inSource('src/outside-text.ts', 'LONGEST_LINE = '),
   'bytes of log that may wait': () => inSource('src/log-output.ts', 'BUFFER = '),
 }
 

@@ -9,7 +9,7 @@
 export interface Costed {
   /** Milliseconds of loop time; an estimate. */
   cost: number
-  /** Nothing is known of what it takes; otherwise it is taken to be cheap. */
+  /** It is work, of which nothing is known at first; what is not is taken to cost nothing. */
   readonly isWork: boolean
   /** Since it was last asked. */
   takeFinished(): number

@@ -92,7 +92,7 @@ export class LoopLimiter extends AccountedLimiter {
         !(this.#turns.mayHaveMore && size > 0) &&
         !isSaturated() &&
         this.#hasRoom(asking) &&
-        (this.#next()?.queue.priority ?? priority) <= priority,
+        (this.#queued === 0 || (this.#next()?.queue.priority ?? priority) <= priority),
       isClosed: () => this.#closed,
       isSaturated,
       hasPlace: (priority) => this.#hasPlace(priority),
@@ -192,7 +192,7 @@ export class LoopLimiter extends AccountedLimiter {
   }
 
   /** All have room together, or it holds less than its part. */
-  #hasRoom(asking: LoopClass): boolean {
+  readonly #hasRoom = (asking: LoopClass): boolean => {
     if (this.#room.isFree || asking.held < this.#room.most / Math.max(2, this.#busy)) return true
     this.#room.want()
     return false
@@ -205,7 +205,7 @@ export class LoopLimiter extends AccountedLimiter {
 
   /** Whose turn it is, of those that have room. */
   #next(): LoopClass | undefined {
-    return this.#order.next((one) => this.#hasRoom(one))
+    return this.#order.next(this.#hasRoom)
   }
 
   /** A turn's worth of what waits: at least one, whatever its cost. */

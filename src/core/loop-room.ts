@@ -24,7 +24,7 @@ const CALM = 20
 export interface LoopReading {
   /** Milliseconds that what was due came too late, on average. */
   readonly lateness: number
-  /** Milliseconds in which it had; part of `passed`. */
+  /** Milliseconds in which it had something to do; part of `passed`. */
   readonly busy: number
   /** How long the stretch was, in milliseconds. */
   readonly passed: number

@@ -12,7 +12,7 @@ import { Codel } from './codel.js'
 /** Milliseconds, for work that takes less. */
 const SHORTEST_TARGET = 25
 /** Of the targets' length; CoDel's own ratio, about. */
-const INTERVAL = 2
+const INTERVAL = 4
 /** The weight of the last run in the average. */
 const SMOOTHING = 0.05
 /** As many as there are slots leave in the time of a run; of many slots some tell enough. */

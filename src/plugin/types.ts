@@ -22,7 +22,7 @@ export interface SluiceOptions {
   priority?: PriorityFunction | undefined
   /**
    * Keeps the turns of the event loop short, and sheds what would wait too long for one; `true` for
-   * the defaults.
+   * the defaults, as beside `limit: 'auto'` without it.
    */
   pressure?: boolean | PressureOptions | undefined
   /** Milliseconds for the whole request, queue included, > 0; default none. */

@@ -1,35 +1,22 @@
 /** Classes of requests before one loop: turns are stepped by hand, the clock is a number. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import type { LoopClass } from '../../src/core/loop-class.js'
 import { LoopLimiter } from '../../src/core/loop-limiter.js'
 import type { Token } from '../../src/core/token.js'
+import { stepTurns } from '../support/loop-turns.js'
 
 let now = 0
-let immediates: (() => void)[] = []
+const { immediates, endTurn } = stepTurns()
 const late = { lateness: 100, busy: 100, passed: 100 }
 
 beforeEach(() => {
   now = 0
-  immediates = []
-  vi.stubGlobal('setImmediate', (callback: () => void) => immediates.push(callback))
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-})
-
-afterEach(() => {
-  vi.useRealTimers()
-  vi.unstubAllGlobals()
 })
 
 function create(onBusy?: () => void): LoopLimiter {
   const times = { budget: 10, target: 25, interval: 100 }
   const given = onBusy === undefined ? {} : { onBusy }
   return new LoopLimiter({ name: 'event-loop', size: 100, clock: () => now, ...times, ...given })
-}
-
-/** The turn's immediates, and the ticks and microtasks behind them. */
-async function endTurn(): Promise<void> {
-  for (const callback of immediates.splice(0)) callback()
-  for (let i = 0; i < 60; i++) await new Promise<void>((resolve) => process.nextTick(resolve))
 }
 
 /** Work that goes on behind its beginning until `end` is called. */

@@ -1,23 +1,16 @@
 /** Turns of the loop are stepped by hand: the clock is a number, and `setImmediate` is faked. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import type { LoopClass } from '../../src/core/loop-class.js'
 import { LoopLimiter, type LoopLimiterOptions } from '../../src/core/loop-limiter.js'
 import type { Token } from '../../src/core/token.js'
+import { stepTurns, tick } from '../support/loop-turns.js'
 
 let now = 0
 const clock = () => now
-let immediates: (() => void)[] = []
+const { immediates, endTurn } = stepTurns()
 
 beforeEach(() => {
   now = 0
-  immediates = []
-  vi.stubGlobal('setImmediate', (callback: () => void) => immediates.push(callback))
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-})
-
-afterEach(() => {
-  vi.useRealTimers()
-  vi.unstubAllGlobals()
 })
 
 function create(options: Partial<LoopLimiterOptions> = {}): LoopLimiter {
@@ -31,16 +24,6 @@ function classOf(limiter: LoopLimiter): LoopClass {
   const known = classes.get(limiter) ?? limiter.create()
   classes.set(limiter, known)
   return known
-}
-
-/** The turn's immediates, and the ticks and microtasks behind them. */
-async function endTurn(): Promise<void> {
-  for (const callback of immediates.splice(0)) callback()
-  for (let i = 0; i < 60; i++) await tick()
-}
-
-function tick(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve))
 }
 
 /** As a request: in at once, in the queue, or refused; what it runs takes `cost` of the loop. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { LimiterSnapshot, SluiceOptions, Snapshot } from '../../src/index.js'
+import type { SluiceOptions, Snapshot } from '../../src/index.js'
 import { open } from '../support/wire.js'
 
 const SERVER = fileURLToPath(new URL('../support/busy-server.ts', import.meta.url))
@@ -87,14 +87,11 @@ test('guarantee 6: a flood beyond what the loop can do is shed, and everybody is
   expect(served + shed.length).toBe(320)
   expect(served).toBeGreaterThan(10)
   expect(shed.length).toBeGreaterThan(50)
-  // On a busy machine some wait for ten intervals before it is their turn.
-  for (const { text } of shed) expect(text).toMatch(/"SLUICE_(PRESSURE|QUEUE_TIMEOUT)"/)
+  for (const { text } of shed) expect(JSON.parse(text)).toMatchObject({ code: 'SLUICE_PRESSURE' })
   const { limiters, requests, started } = await settled()
   expect(started).toHaveLength(served)
   expect(requests.rejected).toBe(shed.length)
-  const { pressure, queue_timeout } = (limiters[0] as LimiterSnapshot).rejected
-  expect(limiters[0]?.admitted).toBe(served)
-  expect(pressure + queue_timeout).toBe(shed.length)
+  expect(limiters[0]).toMatchObject({ admitted: served, rejected: { pressure: shed.length } })
 })
 
 test('guarantee 4: a client that leaves while it waits for the loop never reaches its handler', async () => {
