@@ -16,6 +16,8 @@ afterEach(() => {
 })
 
 const QUEUE_SIZE = 4
+/** Milliseconds that no run here lasts; a queue without a time-out says itself how long is too long. */
+const QUEUE_TIMEOUT = 3_600_000
 
 type Step =
   | { kind: 'acquire'; priority: number; timeout: number | undefined }
@@ -211,7 +213,7 @@ class Pair {
   #id = 0
 
   constructor(limit: 'found' | 'set', order: QueueOrder, shares?: Record<number, number>) {
-    const queue = { size: QUEUE_SIZE, order, shares }
+    const queue = { size: QUEUE_SIZE, timeout: QUEUE_TIMEOUT, order, shares }
     const given = limit === 'found' ? this.algorithm : this.algorithm.limit
     this.real = new Limiter({ limit: given, queue, clock: this.clock })
     this.model = new Model(order, shares ?? {})
