@@ -2,7 +2,8 @@
 import './burst.js'
 import { latest, showHistory, showRow } from './charts.js'
 import { fill, find, write } from './dom.js'
-import { count, duration, milliseconds, percent, rate, words } from './format.js'
+import { count, duration, milliseconds, percent, rate } from './format.js'
+import { showHints, showLimiters } from './limiters.js'
 import { follow } from './stream.js'
 import { cutRequests, showActive, showRequests, showUntold } from './timeline.js'
 
@@ -44,32 +45,14 @@ function show(snapshot) {
   write(find('#late'), milliseconds(eventLoop.delayMs.p99))
   showActive(routes)
   showTables(snapshot)
+  showHints(snapshot)
 }
 
 /** @param {Snapshot} snapshot */
-function showTables({ limiters, routes }) {
+function showTables(snapshot) {
+  const { routes } = snapshot
   const seconds = recent?.seconds ?? 0
-  find('#no-limiters').hidden = limiters.length > 0
-  find('#limiters').hidden = limiters.length === 0
-  fill(
-    find('#limiters tbody'),
-    limiters.map(({ name, limit, inFlight, queued, admitted, rejected }) => {
-      const waits = recent?.limiters.find((one) => one.name === name)?.waitMs
-      const { aborted: left, ...reasons } = rejected
-      const shed = Object.entries(reasons).filter(([, total]) => total > 0)
-      return [
-        name,
-        count(inFlight),
-        count(limit),
-        count(queued),
-        count(admitted),
-        waits === undefined ? '–' : milliseconds(waits.p50),
-        waits === undefined ? '–' : milliseconds(waits.p99),
-        count(left),
-        shed.map(([reason, total]) => `${count(total)} ${words(reason)}`).join(', ') || '0',
-      ]
-    }),
-  )
+  showLimiters(snapshot, recent)
   fill(
     find('#routes tbody'),
     [...routes].sort(byInterest).map(({ method, route, active, total }) => {

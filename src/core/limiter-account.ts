@@ -1,5 +1,7 @@
 /** What went through a limiter and what did not: counts since it was made. */
 import { Histogram } from './histogram.js'
+import { type FoundLimit, foundLimit, type LimitFindings } from './limits/findings.js'
+import type { LoopFindings } from './loop-findings.js'
 import type { CancelReason } from './waiter.js'
 
 /** Why work was shed. */
@@ -18,6 +20,10 @@ export interface LimiterSnapshot {
   readonly abandoned: number
   /** How long the admitted waited, in milliseconds; 0 without data. */
   readonly waitMs: { readonly p50: number; readonly p99: number }
+  /** What limits that find themselves saw, and why they moved; absent where there are none. */
+  readonly found?: readonly FoundLimit[]
+  /** Of the event loop's limiter: what it sees of the loop. */
+  readonly loop?: LoopFindings
 }
 
 interface AnyLimiterView {
@@ -33,6 +39,10 @@ interface AnyLimiterView {
   readonly abandoned: number
   /** How long the admitted waited. @internal */
   readonly waits: Histogram
+  /** @internal */
+  readonly found?: readonly FoundLimit[] | undefined
+  /** @internal */
+  readonly loop?: LoopFindings | undefined
   snapshot(): LimiterSnapshot
   close(): void
 }
@@ -81,6 +91,7 @@ export function takeLimiterSnapshot(
   view: AnyLimiterView,
   account: LimiterAccount,
 ): LimiterSnapshot {
+  const { found, loop } = view
   return {
     name: view.name,
     limit: view.limit,
@@ -90,6 +101,8 @@ export function takeLimiterSnapshot(
     rejected: { ...account.rejected },
     abandoned: account.abandoned,
     waitMs: { p50: account.waits.quantile(0.5), p99: account.waits.quantile(0.99) },
+    ...(found === undefined ? {} : { found }),
+    ...(loop === undefined ? {} : { loop }),
   }
 }
 
@@ -102,6 +115,8 @@ export abstract class AccountedLimiter implements AnyLimiterView {
   /** How many wait for something else before they may ask it. @internal */
   outside = 0
   protected readonly account: LimiterAccount
+  /** Of its limit, where that finds itself and can tell. */
+  protected findings: LimitFindings | undefined = undefined
 
   constructor(name: string, account: LimiterAccount) {
     this.name = name
@@ -118,6 +133,16 @@ export abstract class AccountedLimiter implements AnyLimiterView {
 
   get abandoned(): number {
     return this.account.abandoned
+  }
+
+  /** @internal */
+  get found(): readonly FoundLimit[] | undefined {
+    return this.findings && [foundLimit(this, this.findings)]
+  }
+
+  /** @internal */
+  get loop(): LoopFindings | undefined {
+    return undefined
   }
 
   /** @internal */

@@ -57,6 +57,7 @@ export class Limiter extends AccountedLimiter {
     this.#clock = clock
     this.#queueSize = queue.size
     this.#queueTimeout = queue.timeout ?? Number.POSITIVE_INFINITY
+    this.findings = algorithm.findings
     this.#learning = new Learning(algorithm, clock, queue.timeout !== undefined)
     const { order, size, shares } = queue
     this.#shared = shares && new SharedQueue(order, size, shares, this.#learning, this.#owner)
@@ -151,9 +152,8 @@ export class Limiter extends AccountedLimiter {
   }
 
   /**
-   * Changes a fixed limit. A higher one admits waiters before this returns; a lower one lets those
-   * in flight finish. Throws a RangeError or TypeError for anything but an integer >= 1, and a
-   * TypeError where an algorithm finds the limit.
+   * Changes a fixed limit. A higher one admits waiters before this returns; a lower one lets those in
+   * flight finish. @throws RangeError or TypeError for no integer >= 1, or where an algorithm finds it.
    */
   setLimit(limit: number): void {
     this.#learning.set(limit)

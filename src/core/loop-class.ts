@@ -35,6 +35,8 @@ export interface Loop {
 }
 
 export class LoopClass implements Costed {
+  /** Whose requests they are. */
+  readonly name: string
   readonly isLoop = true
   readonly isWork = true
   /** Milliseconds of loop time; 0 before its first request. */
@@ -68,7 +70,8 @@ export class LoopClass implements Costed {
   /** Milliseconds from one that is let in to the next, while some wait; 0 before it is known. */
   #pace = 0
 
-  constructor(loop: Loop) {
+  constructor(name: string, loop: Loop) {
+    this.name = name
     this.#loop = loop
     this.#codel = new Codel(loop.codel.target, loop.codel.interval)
   }

@@ -4,6 +4,7 @@
  * do not tell apart is taken to be alike.
  * Source: weighted least squares over non-negative costs, by coordinate descent.
  */
+import type { LoopReading } from './loop-room.js'
 
 /** What finished, of one class. */
 export interface Costed {
@@ -28,6 +29,8 @@ export class Arrivals implements Costed {
   }
 }
 
+/** Milliseconds; in less, what finished is not what the loop was busy with. */
+const EVERY = 500
 /** The weight of what was known, at each reading. */
 const MEMORY = 0.95
 const SWEEPS = 3
@@ -43,6 +46,9 @@ export class LoopCosts {
   readonly #busy: number[] = []
   #finished = 0
   #time = 0
+  /** Milliseconds since they were told last, and those of them in which the loop was busy. */
+  #passed = 0
+  #unread = 0
 
   get size(): number {
     return this.#classes.length
@@ -58,6 +64,16 @@ export class LoopCosts {
   /** What one costs on average, in milliseconds. */
   get average(): number {
     return this.#finished > 0 ? this.#time / this.#finished : 1
+  }
+
+  /** Readings as they come; true where they were enough to tell the costs anew. */
+  collect({ passed, busy }: Pick<LoopReading, 'passed' | 'busy'>): boolean {
+    this.#passed += passed
+    this.#unread += busy
+    if (this.#passed < EVERY) return false
+    this.read(this.#unread)
+    this.#passed = this.#unread = 0
+    return true
   }
 
   /** @param busy milliseconds of loop time since the last reading */

@@ -17,6 +17,7 @@ import { type Clock, systemClock } from './clock.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
 import { type Loop, LoopClass } from './loop-class.js'
 import { Arrivals, LoopCosts } from './loop-costs.js'
+import { type LoopFindings, loopFindings } from './loop-findings.js'
 import { LoopOrder } from './loop-order.js'
 import { type LoopReading, LoopRoom } from './loop-room.js'
 import { Turns } from './turns.js'
@@ -41,8 +42,6 @@ export interface LoopLimiterOptions {
 
 /** How many classes' costs are told apart; the others keep what was average at first. */
 const MOST_CLASSES = 64
-/** Milliseconds; in less, what finished is not what the loop was busy with. */
-const COSTS_EVERY = 500
 /** Intervals that one may wait: whoever is never next, because others are more important. */
 const LONGEST_WAIT = 10
 
@@ -64,8 +63,6 @@ export class LoopLimiter extends AccountedLimiter {
   /** When what waits was last given a turn. */
   #drained = 0
   #last: LoopClass | undefined
-  /** Milliseconds since costs were told, and those of them in which the loop was busy. */
-  readonly #unread = { passed: 0, busy: 0 }
   #closed = false
 
   constructor(options: LoopLimiterOptions) {
@@ -123,9 +120,9 @@ export class LoopLimiter extends AccountedLimiter {
     }
   }
 
-  /** A class of requests, which shares the loop with the others. */
-  create(): LoopClass {
-    const made = new LoopClass(this.#loop)
+  /** A class of requests, by its name, which shares the loop with the others. */
+  create(name: string): LoopClass {
+    const made = new LoopClass(name, this.#loop)
     this.#classes.push(made)
     return made
   }
@@ -142,6 +139,10 @@ export class LoopLimiter extends AccountedLimiter {
 
   get queued(): number {
     return this.#queued + this.#loop.outside
+  }
+
+  override get loop(): LoopFindings {
+    return loopFindings(this.#room, this.#classes)
   }
 
   get isBusy(): boolean {
@@ -167,12 +168,7 @@ export class LoopLimiter extends AccountedLimiter {
 
   /** What the loop was like since the last time. */
   read(reading: LoopReading): void {
-    const unread = this.#unread
-    unread.passed += reading.passed
-    unread.busy += reading.busy
-    if (unread.passed >= COSTS_EVERY) {
-      this.#costs.read(unread.busy)
-      unread.passed = unread.busy = 0
+    if (this.#costs.collect(reading)) {
       this.#room.held = this.#classes.reduce((sum, { held }) => sum + held, 0)
     }
     this.#room.adjust(reading)

@@ -35,6 +35,8 @@ export class LoopRoom {
   most = Number.POSITIVE_INFINITY
   /** Milliseconds that those in flight are expected to need. */
   held = 0
+  /** Milliseconds that what was due came too late, on average, when it was told last. */
+  lateness = 0
   #peak = 0
   #wanted = false
   #calm = 0
@@ -56,6 +58,7 @@ export class LoopRoom {
   adjust({ lateness, busy, passed }: LoopReading): void {
     const idle = 1 - busy / passed
     const peak = this.#peak
+    this.lateness = lateness
     const wanted = this.#wanted
     this.#peak = this.held
     this.#wanted = false

@@ -5,6 +5,7 @@
 import type { Histogram } from '../core/histogram.js'
 import type { LimiterView } from '../core/limiter-account.js'
 import type { EventLoopMonitor } from './event-loop.js'
+import { foundFamilies } from './found-families.js'
 import type { SnapshotSource } from './snapshot.js'
 import type { RouteTraffic } from './traffic.js'
 
@@ -136,6 +137,7 @@ export function createFamilies(source: Source): Family[] {
       help: 'Work whose permit returned while it went on, long after its answer.',
       read: ofLimiters((limiter) => limiter.abandoned),
     },
+    ...foundFamilies(source),
     {
       name: 'nodejs_eventloop_utilization',
       type: 'gauge',

@@ -7,6 +7,7 @@ import { Limiter } from '../core/limiter.js'
 import { AccountedLimiter, LimiterAccount } from '../core/limiter-account.js'
 import type { LimiterOptions } from '../core/limiter-options.js'
 import { AutoLimit, type AutoOptions } from '../core/limits/auto.js'
+import type { FoundLimit } from '../core/limits/findings.js'
 import type { LimitOption } from '../core/limits/named.js'
 import { loopGauge } from './loop-gauge.js'
 
@@ -15,7 +16,7 @@ type AutoOption = 'auto' | ({ algorithm: 'auto' } & AutoOptions)
 export class AutoLimiters extends AccountedLimiter {
   readonly isFixed = false
   readonly #options: LimiterOptions
-  readonly #all: Limiter[] = []
+  readonly #all: { readonly route: string; readonly limiter: Limiter }[] = []
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
   constructor(name: string, options: LimiterOptions) {
@@ -25,30 +26,40 @@ export class AutoLimiters extends AccountedLimiter {
     new Limiter(this.#options)
   }
 
-  /** Of a route. */
-  create(): Limiter {
+  /** Of a route, by its name. */
+  create(route: string): Limiter {
     const limiter = new Limiter(withLoop(this.#options), this.account)
-    this.#all.push(limiter)
+    this.#all.push({ route, limiter })
     return limiter
   }
 
   /** Of all routes that have been asked for, together; before the first, one route's. */
   get limit(): number {
-    const used = this.#all.filter(({ admitted }) => admitted > 0)
+    const used = this.#used
     const counted = used.length > 0 ? used : this.#all.slice(0, 1)
-    return counted.reduce((sum, { limit }) => sum + limit, 0)
+    return counted.reduce((sum, { limiter }) => sum + limiter.limit, 0)
   }
 
   get inFlight(): number {
-    return this.#all.reduce((sum, { inFlight }) => sum + inFlight, 0)
+    return this.#all.reduce((sum, { limiter }) => sum + limiter.inFlight, 0)
   }
 
   get queued(): number {
-    return this.#all.reduce((sum, { queued }) => sum + queued, this.outside)
+    return this.#all.reduce((sum, { limiter }) => sum + limiter.queued, this.outside)
+  }
+
+  override get found(): readonly FoundLimit[] {
+    return this.#used.flatMap(({ route, limiter: { found = [] } }) =>
+      found.map((one) => ({ ...one, name: route })),
+    )
   }
 
   close(): void {
-    for (const limiter of this.#all) limiter.close()
+    for (const { limiter } of this.#all) limiter.close()
+  }
+
+  get #used() {
+    return this.#all.filter(({ limiter }) => limiter.admitted > 0)
   }
 }
 

@@ -31,6 +31,7 @@ export type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Rou
 
 /** The label of requests that no route matched. */
 export const UNMATCHED = '(unmatched)'
+const NOWHERE = { name: UNMATCHED, url: UNMATCHED }
 const BODILESS = new Set(['GET', 'HEAD', 'TRACE'])
 
 export class Routes {
@@ -48,7 +49,7 @@ export class Routes {
     this.#settings = settings
     this.#limiters = new RouteLimiters(concurrency.limiters, settings.sharing)
     settings.sharing.declaring = this.prepare
-    this.#unmatched = this.#create(UNMATCHED, undefined, {}, undefined)
+    this.#unmatched = this.#create(NOWHERE, undefined, {}, undefined)
   }
 
   of(request: FastifyRequest): Route {
@@ -125,7 +126,7 @@ export class Routes {
       return
     }
     const own = this.#limiters.of(name, options, given)
-    const route = this.#create(url, own, given, config?.concurrency)
+    const route = this.#create({ name, url }, own, given, config?.concurrency)
     options.config = { ...config, [kRoute]: route } as RouteConfig
     const limited = route.limiters.length > 0 || this.#settings.keyed !== undefined
     if (limited || route.timeout !== undefined) this.#watch(route, options)
@@ -134,7 +135,7 @@ export class Routes {
   /** A not-found handler that is set behind the plugin. @throws SLUICE_OPTIONS */
   prepareNotFound(options: WorkOptions): void {
     checkNotFoundOptions(options)
-    const route = this.#create(UNMATCHED, undefined, {}, undefined)
+    const route = this.#create(NOWHERE, undefined, {}, undefined)
     options.config = { ...options.config, [kRoute]: route } as RouteConfig
     this.#watch(route, options)
   }
@@ -174,19 +175,19 @@ export class Routes {
   }
 
   #create(
-    pattern: string,
+    { name, url }: { readonly name: string; readonly url: string },
     own: Limiter | undefined,
     given: RouteConcurrencyOptions,
     asked: unknown,
   ): Route {
     const { auto, keyed, priority, sharing } = this.#settings
-    const app = this.#settings.app ?? (own === undefined ? auto?.create() : undefined)
+    const app = this.#settings.app ?? (own === undefined ? auto?.create(name) : undefined)
     const milliseconds = given.timeout ?? this.#settings.timeout
     const timeout = milliseconds === Number.POSITIVE_INFINITY ? undefined : milliseconds
     if ((given.priority ?? priority) !== undefined) sharing.told(own, app, auto, keyed?.limiters)
-    return new Route(this.#concurrency.traffic, pattern, {
+    return new Route(this.#concurrency.traffic, url, {
       limiters: [own, app].filter((limiter) => limiter !== undefined),
-      loop: this.#concurrency.pressure?.create(),
+      loop: this.#concurrency.pressure?.create(name),
       exempt: false,
       found: this.#settings.auto !== undefined && own === undefined ? 2 : 0,
       feelsLoop:

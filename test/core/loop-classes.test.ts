@@ -50,7 +50,7 @@ class Work {
 
 test('what those in flight still need is bounded once the loop is late, and the end of one lets the next in', async () => {
   const limiter = create()
-  const kind = limiter.create()
+  const kind = limiter.create('all')
   const begun = Array.from({ length: 40 }, () => new Work(kind))
   limiter.read(late)
   for (let i = 0; i < 3; i++) limiter.read(late)
@@ -68,7 +68,7 @@ test('what those in flight still need is bounded once the loop is late, and the 
 
 test('one class fills the loop, and another that needs less than its part does not notice', async () => {
   const limiter = create()
-  const [dear, cheap] = [limiter.create(), limiter.create()]
+  const [dear, cheap] = [limiter.create('one'), limiter.create('other')]
   for (let i = 0; i < 40; i++) new Work(dear)
   for (let i = 0; i < 4; i++) limiter.read(late)
   const more = new Work(dear)
@@ -80,7 +80,7 @@ test('one class fills the loop, and another that needs less than its part does n
 
 test('of those that wait, classes share the loop by what they cost it', async () => {
   const limiter = create()
-  const [dear, cheap] = [limiter.create(), limiter.create()]
+  const [dear, cheap] = [limiter.create('one'), limiter.create('other')]
   // The turn is over: all of them wait.
   now = 0
   const busy = new Work(cheap)
@@ -120,7 +120,7 @@ test('guarantee 3: nobody overtakes who is more important, nor is given up for w
     size: 2,
     clock: () => now,
   })
-  const [one, other] = [limiter.create(), limiter.create()]
+  const [one, other] = [limiter.create('one'), limiter.create('other')]
   one.take(0)?.succeed()
   now = 10
   const [high, low] = [one.wait(1), other.wait(0)]
@@ -138,7 +138,7 @@ test('guarantee 3: nobody overtakes who is more important, nor is given up for w
 test('it wants to be told of the loop from the first in flight on', () => {
   const onBusy = vi.fn()
   const limiter = create(onBusy)
-  const kind = limiter.create()
+  const kind = limiter.create('all')
   expect(limiter.isBusy).toBe(false)
   const [first, second] = [new Work(kind), new Work(kind)]
   expect(onBusy).toHaveBeenCalledTimes(1)

@@ -21,7 +21,7 @@ function create(options: Partial<LoopLimiterOptions> = {}): LoopLimiter {
 /** Where all are of one class. */
 const classes = new WeakMap<LoopLimiter, LoopClass>()
 function classOf(limiter: LoopLimiter): LoopClass {
-  const known = classes.get(limiter) ?? limiter.create()
+  const known = classes.get(limiter) ?? limiter.create('all')
   classes.set(limiter, known)
   return known
 }

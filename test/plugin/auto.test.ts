@@ -137,3 +137,30 @@ describe('guarantee 9: bad options get a clear error', () => {
     })
   })
 })
+
+test('each route that was asked for says what its limit sees, in the snapshot and the metrics', async () => {
+  await app.register(sluice, { limit: 'auto' })
+  app.get('/a', async () => 'a')
+  app.get('/b', async () => 'b')
+  app.get('/own', { config: { concurrency: { limit: 'auto' } } }, async () => 'own')
+  await app.ready()
+  for (const url of ['/a', '/own']) await app.inject(url)
+  const { limiters } = app.concurrency.snapshot()
+  const found = limiters.flatMap((limiter) =>
+    (limiter.found ?? []).map(({ name, limit, bound }) => [limiter.name, name, limit, bound]),
+  )
+  expect(found).toEqual([
+    ['app', 'GET /a', 50, false],
+    ['GET /own', 'GET /own', 50, false],
+  ])
+  const loop = limiters.find(({ name }) => name === 'event-loop')?.loop
+  expect(loop).toMatchObject({ lateMs: 0, heldMs: 0, roomMs: null })
+  expect(loop?.routes.map(({ name }) => name)).toEqual(['GET /a', 'GET /own'])
+  const text = await app.concurrency.registry.metrics()
+  expect(text).toContain('concurrency_found_limit{limiter="app",scope="GET /a"} 50\n')
+  expect(text).toContain('concurrency_found_limit_bound{limiter="GET /own",scope="GET /own"} 0\n')
+  expect(text).toMatch(/moves_total\{limiter="app",scope="GET \/a",cause="queueing"\} 0\n/)
+  expect(text).toContain('concurrency_loop_wait_seconds{limiter="event-loop"} 0\n')
+  expect(text).not.toContain('concurrency_loop_room_seconds{')
+  expect(text).not.toContain('scope="GET /b"')
+})

@@ -16,6 +16,7 @@
  */
 import { checkNames, checkNumberIn, checkObject, show, wrongType } from '../check.js'
 import { readBounds } from './bounds.js'
+import { Findings, type LimitFindings, type MoveCause } from './findings.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 import { type Judgement, QueueBound } from './queue-bound.js'
 import { type Quantiles, SampleWindow } from './sample-window.js'
@@ -58,6 +59,7 @@ export class AutoLimit implements LimitAlgorithm {
   readonly #initial: number
   readonly #loopWait: () => number
   readonly #usual = new Usual()
+  readonly #findings = new Findings()
   #limit: number
   #bound: QueueBound | undefined
   #window: SampleWindow | undefined
@@ -92,6 +94,10 @@ export class AutoLimit implements LimitAlgorithm {
     return this.#bound !== undefined
   }
 
+  get findings(): LimitFindings {
+    return this.#findings
+  }
+
   /** Milliseconds that work takes without a delay, on average; undefined before it is known. */
   get usualRtt(): number | undefined {
     return this.#work
@@ -123,13 +129,19 @@ export class AutoLimit implements LimitAlgorithm {
     const work = seen.mean - delay
     this.#work = this.#work === undefined ? work : this.#work + (work - this.#work) * WEIGHT
     const before = this.#limit
+    let cause: MoveCause = 'free'
     if (this.#bound === undefined) this.#watch(window, seen, isSlow, now)
     if (this.#bound !== undefined) {
       const { inFlight, peak } = window
       const isGood = isMostlyGood(window)
-      this.#adjust(this.#bound, seen, { inFlight, peak, rtt: seen.mean, delay, isSlow, isGood })
+      const judgement = { inFlight, peak, rtt: seen.mean, delay, isSlow, isGood }
+      cause = this.#adjust(this.#bound, seen, judgement)
     }
     this.#limit = Math.min(Math.max(this.#limit, this.#min), this.#max)
+    this.#findings.move(before, this.#limit, cause)
+    const { isBound: bound, usualRtt: usualMs = 0 } = this
+    const throughput = window.rate(now)
+    Object.assign(this.#findings, { bound, usualMs, behindMs: delay, loopMs: loopWait, throughput })
     this.#from = this.#limit < before * CUT ? now + seen.mean : now
     this.#window = new SampleWindow(this.#from)
   }
@@ -150,15 +162,17 @@ export class AutoLimit implements LimitAlgorithm {
   }
 
   /** While it bounds. */
-  #adjust(bound: QueueBound, seen: Quantiles, judgement: Judgement): void {
+  #adjust(bound: QueueBound, seen: Quantiles, judgement: Judgement): MoveCause {
     this.#usual.lower(seen)
     const cause = bound.adjust(judgement)
     this.#limit = bound.limit
-    if (cause === 'else') this.#usual.restart(seen)
-    if (cause !== 'nothing') return
-    this.#bound = undefined
-    this.#peak = bound.limit
-    this.#float()
+    if (cause === 'elsewhere') this.#usual.restart(seen)
+    if (cause === 'free') {
+      this.#bound = undefined
+      this.#peak = bound.limit
+      this.#float()
+    }
+    return cause
   }
 
   #float(): void {

@@ -1,5 +1,6 @@
 /** What a limit algorithm is: samples in, a limit out. */
 import { checkNumberIn, show, wrongValue } from '../check.js'
+import type { LimitFindings } from './findings.js'
 
 /** What a limit learns from one finished request. */
 export interface Sample {
@@ -28,6 +29,8 @@ export interface LimitAlgorithm {
   readonly learnsFromLosses?: boolean
   /** Milliseconds that work takes as long as it waits for no other, if it knows. */
   readonly usualRtt?: number | undefined
+  /** What it saw and why it moved, if it can tell. */
+  readonly findings?: LimitFindings
   /** Returns the limit after the sample. @throws RangeError for an rtt <= 0. */
   onSample(sample: Sample): number
 }

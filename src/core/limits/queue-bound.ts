@@ -8,6 +8,7 @@
  * Each change of the number in flight is an experiment: a queue of ours gets longer and shorter with
  * it. Where that is not so twice in a row, the work waits for something else, or is slow by itself.
  */
+import type { MoveCause } from './findings.js'
 
 /** What a window of samples says. */
 export interface Judgement {
@@ -22,9 +23,6 @@ export interface Judgement {
   /** Most of it succeeded. */
   readonly isGood: boolean
 }
-
-/** What the work in flight waits for: for each other, for nothing any more, or for something else. */
-export type Cause = 'itself' | 'nothing' | 'else'
 
 const HEADROOM = 1.1
 /** Where there is no delay to speak of. */
@@ -55,21 +53,21 @@ export class QueueBound {
     this.limit = limit
   }
 
-  /** Takes one more window, and says what the work waits for. */
-  adjust(now: Judgement): Cause {
-    if (this.#waitsForElse(now)) return 'else'
+  /** Takes one more window. */
+  adjust(now: Judgement): MoveCause {
+    if (this.#waitsForElse(now)) return 'elsewhere'
     const isUnused = now.peak < this.limit * UNUSED && !now.isSlow
     this.#calm = isUnused && now.isGood ? this.#calm + 1 : 0
-    if (this.#calm >= CALM) return 'nothing'
-    if (!isUnused) this.#move(now)
-    return 'itself'
+    if (this.#calm >= CALM) return 'free'
+    return isUnused ? 'room' : this.#move(now)
   }
 
-  #move(now: Judgement): void {
+  #move(now: Judgement): MoveCause {
     const { inFlight, peak, rtt, delay, isSlow, isGood } = now
     const { limit } = this
     const fits = inFlight * Math.max(0, 1 - delay / rtt) * HEADROOM + 1
     const isUsed = peak >= Math.floor(limit) - 1
+    let cause: MoveCause = fits < limit ? 'queueing' : 'room'
     if (fits < limit) {
       this.limit = isSlow ? Math.max(fits, limit * CUT) : limit + (fits - limit) * CAREFUL
     } else if (isGood && isUsed) {
@@ -78,9 +76,14 @@ export class QueueBound {
     if (++this.#unprobed >= PROBE && isGood) {
       this.#unprobed = 0
       this.#before = undefined
-      this.limit = Math.max(this.limit, inFlight * GROWTH + 1)
+      const more = inFlight * GROWTH + 1
+      if (more > this.limit) {
+        this.limit = more
+        cause = 'probe'
+      }
     }
     this.#before ??= now
+    return cause
   }
 
   #waitsForElse({ inFlight, delay }: Judgement): boolean {

@@ -47,6 +47,11 @@ export class SampleWindow {
     return this.#inFlight / this.count
   }
 
+  /** How many ended a second. */
+  rate(now: number): number {
+    return (this.count / Math.max(now - this.#began, 1)) * 1000
+  }
+
   add({ startTime, rtt, inFlight }: Sample, isGood: boolean): void {
     this.#starts.push(startTime)
     this.#rtts.push(rtt)
