@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** Parts of the library and routes in an app of their own: they leave nothing behind in their process. */
+const PARTS = ['test/core/**', 'test/plugin/**', 'test/routes/**']
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
@@ -8,7 +11,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'node', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] },
+        // Loading all of it anew for each file would take as long as the tests.
+        test: { name: 'parts', include: PARTS.map((part) => `${part}/*.test.ts`), isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/browser/**', ...PARTS],
+        },
       },
       {
         extends: true,
