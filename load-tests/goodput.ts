@@ -2,8 +2,10 @@
  * One service under one open-loop load: what of its capacity is answered in time, and what that
  * takes of the server.
  */
+import { courseOf, type Second } from './course.js'
 import { fire } from './load.js'
-import { type Paced, pace } from './paced.js'
+import { type Look, look } from './looks.js'
+import { type Ended, type Paced, pace } from './paced.js'
 import { probe } from './probe.js'
 import type { Stand } from './scenario.js'
 import { median } from './statistics.js'
@@ -15,6 +17,7 @@ export type Workload = keyof typeof WORKLOADS
 /** Seconds that the work of one answer keeps the processor. */
 const WORK = { cpu: 0.005, io: 0 } as const
 export const BARE = 'bare Fastify'
+export const OURS = 'Sluice'
 /** What operators ask beside the load. */
 export const OPERATORS: readonly string[] = ['/health/live', '/metrics']
 /** Milliseconds after which a client hangs up. */
@@ -45,6 +48,10 @@ export interface Point extends At, Paced {
   readonly overhead: number
   /** The worst answers to operators, in milliseconds. */
   readonly operators: readonly number[]
+  /** Behind the warm-up. */
+  readonly course: readonly Second[]
+  /** At ours, from the beginning on. */
+  readonly looks: readonly Look[]
 }
 
 export async function capacityOf(
@@ -79,21 +86,25 @@ export async function middleOf(
 export async function measure(at: At, { seconds, warmUp }: Effort, stand: Stand): Promise<Point> {
   const { signal } = stand
   const subject = await Subject.start(`${at.workload}, ${at.contender}`, stand)
-  const probing = new AbortController()
+  const over = new AbortController()
+  const loaded = AbortSignal.any([signal, over.signal])
+  const ended: Ended[] = []
   try {
     const before = await subject.cpuSeconds()
     const startedAt = performance.now()
-    const probed = probe(subject.url, OPERATORS, AbortSignal.any([signal, probing.signal]))
+    const probed = probe(subject.url, OPERATORS, loaded)
+    const looked = at.contender === OURS ? look(subject.url, loaded) : []
     const paced = await pace(
       {
         ...{ url: subject.url, path: '/work', rate: at.capacity * at.factor, seconds, warmUp },
         ...{ deadline: DEADLINE, newcomers: at.share, seed: SEED },
+        onEnd: (one) => ended.push(one),
       },
       signal,
     )
     const took = (performance.now() - startedAt) / 1000
     const spent = (await subject.cpuSeconds()) - before
-    probing.abort()
+    over.abort()
     // The processor was watched from the beginning, the requests from behind the warm-up.
     const { due, answered } = paced.all
     const whole = seconds / paced.seconds
@@ -105,9 +116,11 @@ export async function measure(at: At, { seconds, warmUp }: Effort, stand: Stand)
       cpu: spent / took,
       overhead: overhead * 1e6,
       operators: await probed,
+      course: courseOf(ended, warmUp * 1000, paced.seconds),
+      looks: await looked,
     }
   } finally {
-    probing.abort()
+    over.abort()
     await subject.stop()
   }
 }

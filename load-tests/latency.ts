@@ -1,13 +1,13 @@
 /** Latencies of one run, kept as a histogram of microseconds. */
 import { createHistogram } from 'node:perf_hooks'
 
-/** Milliseconds; 0 without data. */
+/** Milliseconds; absent where there was nobody to measure. */
 export interface Quantiles {
-  readonly p50: number
-  readonly p90: number
-  readonly p99: number
-  readonly p999: number
-  readonly max: number
+  readonly p50?: number | undefined
+  readonly p90?: number | undefined
+  readonly p99?: number | undefined
+  readonly p999?: number | undefined
+  readonly max?: number | undefined
 }
 
 export class Latency {
@@ -19,8 +19,8 @@ export class Latency {
 
   quantiles(): Quantiles {
     const histogram = this.#histogram
-    const at = (percent: number): number =>
-      histogram.count === 0 ? 0 : histogram.percentile(percent) / 1000
+    if (histogram.count === 0) return {}
+    const at = (percent: number): number => histogram.percentile(percent) / 1000
     return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: at(100) }
   }
 }

@@ -20,10 +20,8 @@ export interface Load {
   timeout?: number
 }
 
-/** The two beside p50, p99 and max are for charts: absent where nobody took them. */
-type Latencies = Pick<Quantiles, 'p50' | 'p99' | 'max'> & Partial<Quantiles>
-
-export interface Volley extends Latencies {
+/** Latencies are of the answered. */
+export interface Volley extends Quantiles {
   readonly sent: number
   readonly answered: number
   /** Failed connections, timeouts, and answers with another status or body than wanted. */

@@ -7,7 +7,8 @@
  * another.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'undici'
+import type { Client } from 'undici'
+import { Connections, MOST_CONNECTIONS } from './connections.js'
 import { Latency, type Quantiles } from './latency.js'
 import { mulberry32, poisson } from './schedule.js'
 
@@ -67,6 +68,8 @@ export interface Paced {
   readonly refusals: Quantiles
   /** How far behind its schedule the client sent: above some milliseconds it was the bottleneck. */
   readonly behind: Quantiles
+  /** Of those left hanging, for how many there was no connection. */
+  readonly unsent: number
 }
 
 export type Outcome = Exclude<keyof Counts, 'due'>
@@ -74,19 +77,23 @@ type Tally = { -readonly [key in keyof Counts]: number }
 
 interface Flight {
   readonly due: number
-  readonly client: Client
+  /** Undefined: all were taken. */
+  readonly client: Client | undefined
   readonly newcomer: boolean
   readonly counted: boolean
   settled: boolean
 }
 
-/** More connections than this at once and the machine is measured, not the server. */
-const MOST_CONNECTIONS = 8000
 /** How often deadlines are looked after, in milliseconds. */
 const SWEEP = 5
 
-export async function pace(load: PacedLoad, signal: AbortSignal): Promise<Paced> {
-  const crowd = new Crowd(load)
+/** @param most connections at once; what would need another one is left hanging */
+export async function pace(
+  load: PacedLoad,
+  signal: AbortSignal,
+  most = MOST_CONNECTIONS,
+): Promise<Paced> {
+  const crowd = new Crowd(load, most)
   try {
     await crowd.run(signal)
     return crowd.result()
@@ -98,8 +105,7 @@ export async function pace(load: PacedLoad, signal: AbortSignal): Promise<Paced>
 class Crowd {
   readonly #load: PacedLoad
   readonly #random: () => number
-  readonly #idle: Client[] = []
-  readonly #clients = new Set<Client>()
+  readonly #connections: Connections
   /** In the order of their deadlines. */
   readonly #flights: Flight[] = []
   readonly #all = tally()
@@ -107,11 +113,13 @@ class Crowd {
   readonly #answered = new Latency()
   readonly #refused = new Latency()
   readonly #behind = new Latency()
+  #unsent = 0
   #startedAt = 0
 
-  constructor(load: PacedLoad) {
+  constructor(load: PacedLoad, most: number) {
     this.#load = load
     this.#random = mulberry32(load.seed + 1)
+    this.#connections = new Connections(load.url, most)
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -145,21 +153,26 @@ class Crowd {
       latency: this.#answered.quantiles(),
       refusals: this.#refused.quantiles(),
       behind: this.#behind.quantiles(),
+      unsent: this.#unsent,
     }
   }
 
-  async end(): Promise<void> {
-    await Promise.all([...this.#clients].map((client) => client.destroy()))
+  end(): Promise<void> {
+    return this.#connections.end()
   }
 
   #send(due: number, counted: boolean): void {
     const newcomer = this.#random() < this.#load.newcomers
-    const client = (newcomer ? undefined : this.#idle.pop()) ?? this.#connect()
+    const client = this.#connections.take(newcomer)
     const flight: Flight = { due, client, newcomer, counted, settled: false }
     this.#flights.push(flight)
     if (counted) {
       this.#behind.record(performance.now() - due)
       this.#count(flight, 'due')
+    }
+    if (client === undefined) {
+      if (counted) this.#unsent++
+      return
     }
     const { path, upload } = this.#load
     const method = upload === undefined ? 'GET' : 'POST'
@@ -173,28 +186,23 @@ class Crowd {
       .catch(() => this.#settle(flight, 'failed'))
   }
 
-  #connect(): Client {
-    if (this.#clients.size >= MOST_CONNECTIONS) {
-      throw new Error(`more than ${MOST_CONNECTIONS} connections at once`)
-    }
-    // Deadlines are swept here: undici's own timers are coarse.
-    const client = new Client(this.#load.url, { headersTimeout: 0, bodyTimeout: 0 })
-    this.#clients.add(client)
-    return client
-  }
-
   #settle(flight: Flight, outcome: Outcome): void {
     if (flight.settled) return
     flight.settled = true
     const { client, due, newcomer, counted } = flight
-    if (newcomer || outcome === 'failed' || outcome === 'hanging') this.#drop(client)
-    else this.#idle.push(client)
+    if (client !== undefined) this.#release(client, newcomer, outcome)
     if (!counted) return
     this.#count(flight, outcome)
     const took = performance.now() - due
     if (outcome === 'answered') this.#answered.record(took)
     if (outcome === 'refused') this.#refused.record(took)
     this.#load.onEnd?.({ due: due - this.#startedAt, outcome, newcomer, took })
+  }
+
+  #release(client: Client, newcomer: boolean, outcome: Outcome): void {
+    const isOver = newcomer || outcome === 'failed' || outcome === 'hanging'
+    if (isOver) this.#connections.drop(client)
+    else this.#connections.giveBack(client)
   }
 
   #sweep(now: number): void {
@@ -206,11 +214,6 @@ class Crowd {
       past++
     }
     this.#flights.splice(0, past)
-  }
-
-  #drop(client: Client): void {
-    this.#clients.delete(client)
-    client.destroy().catch(() => {})
   }
 
   #count({ newcomer }: Flight, key: keyof Counts): void {

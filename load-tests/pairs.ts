@@ -6,7 +6,7 @@
  */
 import { fire } from './load.js'
 import type { Stand } from './scenario.js'
-import { median } from './statistics.js'
+import { median, middle } from './statistics.js'
 import type { Place, Subject } from './subject.js'
 
 export interface Contender {
@@ -34,8 +34,8 @@ export interface Figures {
   readonly rate: number
   /** Microseconds of the server's processor time an answer. */
   readonly cpu: number
-  /** Milliseconds. */
-  readonly p99: number
+  /** Milliseconds; undefined: nobody was answered. */
+  readonly p99: number | undefined
 }
 
 export interface Spread {
@@ -149,11 +149,16 @@ async function shot(
 
 function summarise({ label }: Contender, own: Shot[][], base: Shot[][]): Comparison {
   const all = own.flat()
-  const typical = (key: keyof Shot): number => median(all.map((one) => one[key]))
-  const total = (key: keyof Shot): number => all.reduce((sum, one) => sum + one[key], 0)
+  type Known = Exclude<keyof Shot, 'p99'>
+  const typical = (key: Known): number => median(all.map((one) => one[key]))
+  const total = (key: Known): number => all.reduce((sum, one) => sum + one[key], 0)
   const ratio = (key: keyof Figures): Spread => {
     const generations = own.map((rounds, generation) =>
-      median(rounds.map((one, round) => one[key] / (base[generation]?.[round]?.[key] ?? 0))),
+      median(
+        rounds.map((one, round) => {
+          return (one[key] ?? Number.POSITIVE_INFINITY) / (base[generation]?.[round]?.[key] ?? 0)
+        }),
+      ),
     )
     return {
       median: median(generations),
@@ -163,7 +168,7 @@ function summarise({ label }: Contender, own: Shot[][], base: Shot[][]): Compari
   }
   return {
     label,
-    figures: { rate: typical('rate'), cpu: typical('cpu'), p99: typical('p99') },
+    figures: { rate: typical('rate'), cpu: typical('cpu'), p99: middle(all.map(({ p99 }) => p99)) },
     ratios: { rate: ratio('rate'), cpu: ratio('cpu'), p99: ratio('p99') },
     busy: { server: typical('server'), client: typical('client') },
     sent: total('sent'),

@@ -5,7 +5,7 @@ import { count, milliseconds } from '../format.js'
 import type { Check, Scenario, Stand } from '../scenario.js'
 import type { TestServer } from '../server.js'
 import { Crowd } from './crowd.js'
-import { Friend, type Friendship } from './friend.js'
+import { Friend, type Friendship, served } from './friend.js'
 import { type Kind, kinds } from './kinds.js'
 import { peakMegabytes } from './memory.js'
 import type { Settings } from './settings.js'
@@ -108,9 +108,9 @@ function judge(seen: readonly Seen[], p99: number): Check[] {
         : `after ${firstAfter === undefined ? 'never' : milliseconds(firstAfter)}`
     }),
     each(`and then with 200, its p99 at most ${p99} ms`, ({ friendship }) => {
-      const { answered, others, latency } = friendship
-      if (others.length === 0 && answered > 0 && latency.p99 <= p99) return false
-      return `${milliseconds(latency.p99)}, ${answered} of ${answered + others.length} served, ${[...new Set(others)].join()}`
+      const { others, latency } = friendship
+      const isServed = others.length === 0 && (latency.p99 ?? Number.POSITIVE_INFINITY) <= p99
+      return isServed ? false : served(friendship)
     }),
     each(`memory stays under ${MEGABYTES} MB`, ({ megabytes }) =>
       megabytes === undefined || megabytes < MEGABYTES ? false : `${megabytes} MB`,

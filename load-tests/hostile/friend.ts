@@ -3,6 +3,7 @@
  * those before: what hostile clients do to the others is all that counts.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { milliseconds } from '../format.js'
 import { Latency, type Quantiles } from '../latency.js'
 import { ask } from '../storm.js'
 
@@ -18,6 +19,15 @@ export interface Friendship {
   readonly answered: number
   /** What else came from then on, in words. */
   readonly others: readonly string[]
+}
+
+/** What became of those that count, in words. */
+export function served({ latency: { p99 }, answered, others }: Friendship): string {
+  return [
+    `${answered} of ${answered + others.length} served`,
+    ...(p99 === undefined ? [] : [`p99 ${milliseconds(p99)}`]),
+    ...[...new Set(others)].slice(0, 3),
+  ].join(', ')
 }
 
 export class Friend {

@@ -2,7 +2,7 @@
 import { count } from '../format.js'
 import type { Scenario } from '../scenario.js'
 import type { Dice } from './dice.js'
-import { Friend } from './friend.js'
+import { Friend, served } from './friend.js'
 import { type Case, fuzz } from './fuzz.js'
 import { requests, rightRequest } from './grammar.js'
 import type { Settings } from './settings.js'
@@ -35,7 +35,7 @@ export function http1({ seed, seconds }: Settings): Scenario {
       const label = 'HTTP/1.1 from a grammar'
       const found = await fuzz({ port, seed, seconds, label, make, signal, progress })
       const endedAt = performance.now()
-      const { answered, others, latency } = await friend.stop()
+      const friendship = await friend.stop()
       const end = await server.until(isQuiet, QUIET_WITHIN)
       return {
         rows: [],
@@ -63,8 +63,8 @@ export function http1({ seed, seconds }: Settings): Scenario {
           },
           {
             name: 'somebody else’s /health/live is answered all the while',
-            ok: others.length === 0 && answered > 0,
-            detail: `${answered} of ${answered + others.length}, p99 ${latency.p99.toFixed(1)} ms ${others.slice(0, 3)}`,
+            ok: friendship.others.length === 0 && friendship.answered > 0,
+            detail: served(friendship),
           },
           ...(await watch.stop()),
           quiet(end, (performance.now() - endedAt) / 1000),

@@ -143,8 +143,10 @@ function lossIsSeen(abrupt: readonly Stopped[]): Check {
 function rowOf(label: string, stops: readonly Stopped[]): Row {
   const seconds = sum(stops, 'seconds')
   const answered = sum(stops, 'answered')
-  const worst = (key: keyof Stopped['latency']): number =>
-    Math.max(...stops.map(({ latency }) => latency[key]))
+  const worst = (key: keyof Stopped['latency']): number | undefined => {
+    const known = stops.flatMap(({ latency }) => latency[key] ?? [])
+    return known.length === 0 ? undefined : Math.max(...known)
+  }
   return {
     label,
     connections: CLIENTS.length,

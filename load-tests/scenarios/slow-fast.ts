@@ -6,9 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { count, milliseconds } from '../format.js'
 import { hold } from '../hold.js'
+import type { Quantiles } from '../latency.js'
 import { fire, type Volley } from '../load.js'
 import type { Check, Row, Scenario, Stand, Table } from '../scenario.js'
-import { median } from '../statistics.js'
+import { median, middle } from '../statistics.js'
 import { Subject } from '../subject.js'
 
 const BARE = 'bare Fastify'
@@ -47,7 +48,11 @@ const slowFast: Scenario = {
     }
     const all = [...bare, ...plugin]
     const bytes = median(plugin.map((one, index) => one.bytes - (bare[index]?.bytes ?? 0)))
-    const p99 = median(plugin.map(({ busy }, index) => busy.p99 / (bare[index]?.busy.p99 ?? 0)))
+    const p99 = median(
+      plugin.map(({ busy: { p99: own = Number.POSITIVE_INFINITY } }, index) => {
+        return own / (bare[index]?.busy.p99 ?? 0)
+      }),
+    )
     return {
       rows: [...rows('bare', bare, pending), ...rows('plugin', plugin, pending)],
       tables: [tableOf(bare, plugin)],
@@ -123,16 +128,17 @@ async function measure(
 /** Medians of the generations. */
 function rows(name: string, found: readonly Found[], pending: number): Row[] {
   const row = (label: string, volleys: readonly Volley[]): Row => {
-    const middle = (key: 'rate' | 'p50' | 'p99' | 'max' | 'seconds'): number =>
-      median(volleys.map((volley) => volley[key]))
+    const typical = (key: 'rate' | 'seconds'): number => median(volleys.map((one) => one[key]))
+    const latency = (key: keyof Quantiles): number | undefined =>
+      middle(volleys.map((volley) => volley[key]))
     const total = (key: 'sent' | 'answered' | 'errors'): number =>
       volleys.reduce((sum, volley) => sum + volley[key], 0)
     return {
       label,
       connections: CONNECTIONS,
       ...{ sent: total('sent'), answered: total('answered'), errors: total('errors') },
-      ...{ seconds: middle('seconds'), rate: middle('rate') },
-      ...{ p50: middle('p50'), p99: middle('p99'), max: middle('max') },
+      ...{ seconds: typical('seconds'), rate: typical('rate') },
+      ...{ p50: latency('p50'), p99: latency('p99'), max: latency('max') },
     }
   }
   return [
@@ -154,7 +160,7 @@ function tableOf(bare: readonly Found[], plugin: readonly Found[]): Table {
       label,
       count(Math.round(median(bytes))),
       `${count(Math.round(bytes[0] ?? 0))} to ${count(Math.round(bytes.at(-1) ?? 0))}`,
-      milliseconds(median(found.map(({ busy }) => busy.p99))),
+      milliseconds(middle(found.map(({ busy }) => busy.p99))),
     ]
   }
   return {

@@ -1,4 +1,5 @@
 /** A point in one line. */
+import { mainOf } from '../looks.js'
 import { share } from './figures.js'
 import type { Point, StreamFigures } from './measure.js'
 import type { Window } from './windows.js'
@@ -6,7 +7,7 @@ import type { Window } from './windows.js'
 export function line(point: Point, contender: string): string {
   const { service, factor, seed, capacity, streams, windows, looks, goodput, cpu, waited, behind } =
     point
-  const limits = looks.map(({ limit }) => limit)
+  const limits = mainOf(looks).map(({ limit }) => limit)
   return [
     `${service} ${contender} x${factor} of ${capacity.toFixed(1)}/s seed ${seed}: goodput ${goodput.toFixed(3)}`,
     ...streams.map(stream),

@@ -1,11 +1,12 @@
 /** One service behind one contender under one open-loop load. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { courseOf, type Second } from '../course.js'
+import { type Look, look } from '../looks.js'
 import { type Ended, pace } from '../paced.js'
 import type { Place } from '../subject.js'
 import { declared } from './capacity.js'
 import type { Contender } from './contenders.js'
 import { type Figures, figuresOf } from './figures.js'
-import { type Look, look } from './looks.js'
 import { serviceOf } from './menu.js'
 import type { Parameters, Service, Stream, Trouble, Troubled } from './service.js'
 import { onStage } from './stage.js'
@@ -47,10 +48,12 @@ export interface Point extends At {
   readonly streams: readonly StreamFigures[]
   readonly windows: readonly Window[]
   readonly looks: readonly Look[]
-  /** Answers in time to what was due in each second, the warm-up's and the probes' left out. */
-  readonly course: readonly number[]
+  /** The warm-up's and the probes' left out. */
+  readonly course: readonly Second[]
   /** How many were due by the schedule. */
   readonly due: number
+  /** Of those left hanging, for how many the client had no connection. */
+  readonly unsent: number
   /** Of what could be answered: the mean of the streams without the probes. */
   readonly goodput: number
   /** The server's, of one core. */
@@ -94,6 +97,7 @@ export async function measure(at: At, place: Place): Promise<Point> {
         windows: trouble ? windowsOf(trouble.name, times, ended, looks) : [],
         course: courseOf(ended, times.start, seconds),
         due: loads.reduce((sum, { due }) => sum + due, 0),
+        unsent: loads.reduce((sum, { unsent }) => sum + unsent, 0),
         goodput:
           work.reduce((sum, { goodput, possible }) => sum + goodput / possible, 0) / work.length,
         cpu: (spent - before) / took,
@@ -112,6 +116,7 @@ interface Arrived {
   /** Requests a second at factor 1; Infinity: the factor is none of its. */
   readonly most: number
   readonly due: number
+  readonly unsent: number
   readonly ended: readonly Ended[]
   /** Milliseconds, p99. */
   readonly behind: number
@@ -131,7 +136,7 @@ function arrive(
       const { name, path, steady, upload, newcomers = NEWCOMERS } = stream
       const most = steady ? Number.POSITIVE_INFINITY : stream.rate * scale
       const ended: Ended[] = []
-      const { behind, all } = await pace(
+      const { behind, all, unsent } = await pace(
         {
           ...{ url, path, deadline, newcomers, warmUp, seconds: warmUp + seconds },
           ...{ rate: steady ? stream.rate : most * factor, seed: scheduleSeed(seed, index) },
@@ -140,7 +145,7 @@ function arrive(
         },
         signal,
       )
-      return { name, most, due: all.due, ended, behind: behind.p99 }
+      return { name, most, due: all.due, unsent, ended, behind: behind.p99 ?? 0 }
     }),
   )
 }
@@ -167,15 +172,6 @@ async function befall(
   } catch (error) {
     if (!signal.aborted) throw error
   }
-}
-
-function courseOf(ended: readonly Ended[], start: number, seconds: number): number[] {
-  const course = Array.from({ length: Math.ceil(seconds) }, () => 0)
-  for (const { due, outcome } of ended) {
-    const second = Math.floor((due - start) / 1000)
-    if (outcome === 'answered' && second in course) course[second] = (course[second] ?? 0) + 1
-  }
-  return course
 }
 
 function streamFigures({ name, most, ended }: Arrived, seconds: number): StreamFigures {

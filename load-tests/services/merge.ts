@@ -1,5 +1,5 @@
 /** The same point with several seeds, as the median of each figure. */
-import { median } from '../statistics.js'
+import { median, middle } from '../statistics.js'
 import type { ContenderName } from './contenders.js'
 import { share } from './figures.js'
 import type { Point, StreamFigures } from './measure.js'
@@ -72,12 +72,6 @@ function mergeFigures(all: readonly (StreamFigures | Window)[]): MergedFigures {
     p99: middle(all.map(({ p99 }) => p99)),
     max: middle(all.map(({ max }) => max)),
   }
-}
-
-/** Of those that there are. */
-function middle(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined)
-  return known.length === 0 ? undefined : median(known)
 }
 
 function transpose<T>(rows: readonly (readonly T[])[]): T[][] {

@@ -1,6 +1,8 @@
 /** What was found, as tables and charts. */
 import { count, milliseconds } from '../format.js'
 import type { Series, Table } from '../scenario.js'
+import { loadSeries } from '../series.js'
+import { unsentNote } from '../unsent.js'
 import type { Found } from './campaign.js'
 import { declared } from './capacity.js'
 import { DEADLINE } from './measure.js'
@@ -13,25 +15,19 @@ export function tablesOf(found: readonly Found[], seeds: readonly number[]): Tab
   })
 }
 
-/** Of the highest load, with the first seed. */
+/** Of the highest load, with the first seed; of limiters, ours. */
 export function seriesOf(found: readonly Found[]): Series[] {
   return found.flatMap(({ service, merged }) => {
     const factor = Math.max(...merged.map((one) => one.factor))
     const most = merged.filter((one) => one.factor === factor)
-    const where = `${service.name} ${factor} ×`
-    const answers = most.map(({ contender, points }) => ({
-      name: contender,
-      unit: `answers in time/s, ${where}`,
-      points: (points[0]?.course ?? []).map((value, second) => [second * 1000, value] as const),
-    }))
-    const looks = most.find(({ contender }) => contender === 'auto')?.points[0]?.looks ?? []
-    const over = (name: string, key: 'limit' | 'inFlight' | 'queued'): Series => ({
-      name,
-      unit: `requests, ${where}, auto, warm-up included`,
-      points: looks.map((look) => [look.at, look[key]] as const),
-    })
-    const inside = [over('in flight', 'inFlight'), over('queued', 'queued'), over('limit', 'limit')]
-    return looks.length === 0 ? answers : [...answers, ...inside]
+    return loadSeries(
+      `${service.name} ${factor} ×`,
+      most.map(({ contender, points: [first] }) => ({
+        contender,
+        course: first?.course ?? [],
+        looks: contender === 'auto' ? (first?.looks ?? []) : [],
+      })),
+    )
   })
 }
 
@@ -46,6 +42,10 @@ function loadsOf(
     swept.length === 0
       ? `${limit}, given`
       : `${limit}, of ${swept.map((one) => `${one.limit}: ${one.point.goodput.toFixed(2)}`).join(', ')}`
+  const unsent = merged.map(({ contender, factor, points }) => ({
+    where: `${contender} ${factor} ×`,
+    unsent: points.reduce((sum, one) => sum + one.unsent, 0),
+  }))
   return {
     head: [service.name, 'load', 'stream', ...COLUMNS, 'probe'],
     rows: merged.flatMap((point) =>
@@ -54,10 +54,10 @@ function loadsOf(
         `${point.factor} ×`,
         stream.name,
         ...cells(stream),
-        index === 0 ? latency(point.probe.max) : '',
+        index === 0 ? milliseconds(point.probe.max) : '',
       ]),
     ),
-    note: `${service.about}. Load in ratio to ${capacity.toFixed(1)} a second, ${measured}; goodput: answers in time a second, within ${count(service.deadline ?? DEADLINE)} ms; hanging: neither answered nor refused in time, new: of those on connections of their own; probe: the slowest. Best fixed limit ${found}. Medians of seeds ${seeds.join(', ')}.`,
+    note: `${service.about}. Load in ratio to ${capacity.toFixed(1)} a second, ${measured}; goodput: answers in time a second, within ${count(service.deadline ?? DEADLINE)} ms; hanging: neither answered nor refused in time, new: of those on connections of their own; probe: the slowest. Best fixed limit ${found}. Medians of seeds ${seeds.join(', ')}.${unsentNote(unsent)}`,
   }
 }
 
@@ -81,15 +81,10 @@ function windowsOf({ service, merged }: Found): Table {
 function cells({ goodput, p50, p99, refused, hanging, newcomersHanging }: MergedFigures): string[] {
   return [
     goodput >= 100 ? goodput.toFixed(0) : goodput.toFixed(1),
-    latency(p50),
-    latency(p99),
+    milliseconds(p50),
+    milliseconds(p99),
     ...[refused, hanging, newcomersHanging].map(share),
   ]
-}
-
-/** Nothing where nobody was answered. */
-function latency(value: number | undefined): string {
-  return value === undefined ? '' : milliseconds(value)
 }
 
 function share(value: number): string {

@@ -1,4 +1,5 @@
 /** What must hold where some trouble befalls a service. */
+import { mainOf } from '../looks.js'
 import { median } from '../statistics.js'
 import type { Found } from './campaign.js'
 import type { Rule } from './judge.js'
@@ -67,7 +68,7 @@ function during(
 function off(moment: keyof Times, after: number, part: number) {
   return ({ warmUp, seconds, looks }: Point, { limit }: Found): number => {
     const at = timesOf(warmUp, seconds)[moment] + after
-    const look = looks.find((one) => one.at >= at)
+    const look = mainOf(looks).find((one) => one.at >= at)
     return look === undefined ? Number.NaN : Math.abs(look.limit / (limit * part) - 1)
   }
 }

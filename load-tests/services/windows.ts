@@ -1,7 +1,7 @@
 /** A load that some trouble befalls, in parts: before, its beginning, the rest of it, and after it. */
+import { type Look, mainOf } from '../looks.js'
 import type { Ended } from '../paced.js'
 import { type Figures, figuresOf } from './figures.js'
-import type { Look } from './looks.js'
 
 export interface Window extends Figures {
   readonly name: string
@@ -35,6 +35,7 @@ export function windowsOf(
   ended: readonly Ended[],
   looks: readonly Look[],
 ): Window[] {
+  const main = mainOf(looks)
   const parts: [string, number, number][] = [
     ['before', start, begin],
     [`${name}: at first`, begin, Math.min(begin + FIRST, end)],
@@ -50,7 +51,7 @@ export function windowsOf(
         name: part,
         ...figures,
         goodput: (figures.counts.answered / (to - from)) * 1000,
-        limits: looks.filter(({ at }) => at >= from && at < to).map(({ limit }) => limit),
+        limits: main.filter(({ at }) => at >= from && at < to).map(({ limit }) => limit),
       }
     })
 }

@@ -4,6 +4,7 @@ import { linear, logarithmic } from '../../load-tests/html/scale.js'
 import type { Report } from '../../load-tests/report.js'
 import type { Result } from '../../load-tests/runner.js'
 import type { Row, Series } from '../../load-tests/scenario.js'
+import { loadSeries } from '../../load-tests/series.js'
 
 const EVIL = `<script src="http://evil.example/x.js">&'`
 const ESCAPED = '&lt;script src=&quot;http://evil.example/x.js&quot;&gt;&amp;'
@@ -118,6 +119,36 @@ describe('charts', () => {
     expect(chart).toContain('in flight</li>')
     expect(chart).toContain('queued</li>')
     expect(chart).toMatch(/ d="M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+V[\d.]+"/)
+  })
+
+  test('a load: what was due, what of it each answered in time, and each limiter meanwhile', () => {
+    const course = [
+      { due: 2000, answered: 190 },
+      { due: 2100, answered: 180 },
+    ]
+    const look = (name: string, at: number) => ({ at, name, limit: 20, inFlight: 9, queued: 3 })
+    const looks = ['app', 'event-loop'].flatMap((name) => [look(name, 1), look(name, 250)])
+    const series = loadSeries('work, 10 ×', [
+      { contender: 'bare', course, looks: [] },
+      { contender: 'ours', course, looks },
+    ])
+    const found = charts(page({ rows: [], series }))
+    expect([...found.keys()]).toEqual([
+      ...['due/s, work, 10 ×, over time', 'answers in time/s, work, 10 ×, over time'],
+      ...['app', 'event-loop'].map(
+        (name) => `requests, work, 10 ×, ours, limiter ${name}, warm-up included, over time`,
+      ),
+    ])
+    const legends = [...found.values()].map((chart) =>
+      [...chart.matchAll(/<\/i>(.*?)<\/li>/g)].map(([, name]) => name),
+    )
+    const limiter = ['in flight', 'queued', 'limit']
+    expect(legends).toEqual([['due'], ['bare', 'ours'], limiter, limiter])
+    // The last second is as wide as the others.
+    expect(series[0]?.points).toEqual([
+      ...[0, 1000].map((at, n) => [at, 2000 + n * 100]),
+      [2000, 2100],
+    ])
   })
 
   test('no place in them is undefined or infinite, whatever the figures', () => {

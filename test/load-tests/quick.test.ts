@@ -74,6 +74,21 @@ describe('a quick run of all scenarios', () => {
     }
   })
 
+  test('draws an overload over time, and prints no latency of nobody', () => {
+    const overload = report.scenarios.find(({ name }) => name === 'overload')
+    const drawn = overload?.series.filter(({ points }) => points.length > 0) ?? []
+    for (const work of ['5 ms of computing', '50 ms of waiting, 20 slots that thrash']) {
+      const of = (what: string) =>
+        drawn.filter(({ unit }) => unit.startsWith(`${what}, ${work}, 5 ×`))
+      expect(of('due/s')).toHaveLength(1)
+      expect(of('answers in time/s')).toHaveLength(4)
+      expect(of('requests').map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['in flight', 'queued', 'limit']),
+      )
+    }
+    expect(output).not.toMatch(/(?<![\d.,])0\.00 ms/)
+  })
+
   test('names the machine, in the file and under the table', () => {
     const { machine } = report
     expect(machine).toMatchObject({ node: process.version, cores: expect.any(Number) })

@@ -37,6 +37,14 @@ describe('the table', () => {
     ])
   })
 
+  test('shows no latency where nobody was answered', () => {
+    const { p50: _, p99: __, max: ___, ...nobody } = { ...row, answered: 0, rate: 0 }
+    const line = render(reportOf([nobody]), false).match(/^.*data\.txt .*$/m)?.[0]
+    expect(line?.trim().split(/\s{2,}/)).toEqual([
+      ...['GET /public/data.txt', '1,000', '0', '0', '200,000 ≠ 0', '70/99 %'],
+    ])
+  })
+
   test('marks what was sent and never answered', () => {
     expect(render(reportOf([{ ...row, answered: 199_999 }]), false)).toContain('200,000 ≠ 199,999')
   })

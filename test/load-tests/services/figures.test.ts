@@ -3,8 +3,9 @@ import { poisson } from '../../../load-tests/schedule.js'
 import { figuresOf } from '../../../load-tests/services/figures.js'
 import { merge } from '../../../load-tests/services/merge.js'
 import { lossOf } from '../../../load-tests/services/queue.js'
+import { seriesOf } from '../../../load-tests/services/tables.js'
 import { timesOf, windowsOf } from '../../../load-tests/services/windows.js'
-import { ended, point, SECONDS, WARM_UP } from './found.js'
+import { ended, found, point, SECONDS, WARM_UP } from './found.js'
 
 test('figures are of what was answered in time, and there is none where nothing was', () => {
   const some = ended()
@@ -36,9 +37,9 @@ test('of several seeds each figure is the median', () => {
 })
 
 test('a trouble parts a load by when requests were due: before, during and after, their beginnings apart', () => {
-  const looks = [11_900, 12_000, 23_999, 24_000].map((at, limit) => {
-    return { at, limit, inFlight: 0, queued: 0 }
-  })
+  const looks = [11_900, 12_000, 23_999, 24_000].flatMap((at, limit) =>
+    ['event-loop', 'app'].map((name) => ({ at, name, limit, inFlight: 0, queued: 0 })),
+  )
   const windows = windowsOf('trouble', timesOf(WARM_UP, SECONDS), ended(), looks)
   expect(windows.map(({ name, due, limits }) => [name, due, limits])).toEqual([
     ['before', 334, [0]],
@@ -48,6 +49,20 @@ test('a trouble parts a load by when requests were due: before, during and after
     ['after it: then', 266, [3]],
   ])
   expect(windows[0]?.goodput).toBeCloseTo(33.4)
+})
+
+test('charts are of the highest load: what was due, what each answered, and our limiters', () => {
+  expect(seriesOf([found('fetch')]).map(({ name, unit }) => `${name} (${unit})`)).toEqual([
+    'due (due/s, fetch 5 ×)',
+    ...['unprotected', 'fixed', 'default', 'auto'].map(
+      (contender) => `${contender} (answers in time/s, fetch 5 ×)`,
+    ),
+    ...['event-loop', 'app'].flatMap((limiter) =>
+      ['in flight', 'queued', 'limit'].map(
+        (name) => `${name} (requests, fetch 5 ×, auto, limiter ${limiter}, warm-up included)`,
+      ),
+    ),
+  ])
 })
 
 test('a queue with a bound on the wait loses what is known of M/D/1', () => {

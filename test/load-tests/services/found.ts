@@ -45,8 +45,13 @@ export function point(service: string, change: Change, seed = 1): Point {
   const { first = ended(), others = ended(), probes = ended(), limit = best } = change
   const all = [...streams.map((_, index) => (index === 0 ? first : others)), probes]
   const looks = Array.from({ length: (SECONDS + WARM_UP) * 4 }, (_, index) => {
-    return { at: index * 250, limit: limit(index * 250), inFlight: 0, queued: 0 }
-  })
+    const at = index * 250
+    const idle = { at, inFlight: 0, queued: 0 }
+    return [
+      { ...idle, name: 'event-loop', limit: 1 },
+      { ...idle, name: 'app', limit: limit(at) },
+    ]
+  }).flat()
   const figures = all.map((own, index) => {
     const known = figuresOf(own)
     const goodput = known.counts.answered / SECONDS
@@ -63,6 +68,7 @@ export function point(service: string, change: Change, seed = 1): Point {
     looks,
     course: [],
     due: all.flat().length,
+    unsent: 0,
     goodput: work.reduce((sum, one) => sum + one.goodput / one.possible, 0) / work.length,
     cpu: 0.5,
     waited: 0,
