@@ -15,12 +15,13 @@ export interface Second {
 export function courseOf(ended: readonly Ended[], start: number, seconds: number): Second[] {
   const course = Array.from({ length: Math.ceil(seconds) }, () => ({ due: 0, answered: 0 }))
   for (const { due, outcome } of ended) {
-    const at = Math.floor((due - start) / 1000)
-    const second = course[at]
+    const second = course[Math.floor((due - start) / 1000)]
     if (second === undefined) continue
-    const rate = 1 / Math.min(1, seconds - at)
-    second.due += rate
-    if (outcome === 'answered') second.answered += rate
+    second.due++
+    if (outcome === 'answered') second.answered++
   }
-  return course
+  return course.map(({ due, answered }, at) => {
+    const width = Math.min(1, seconds - at)
+    return { due: due / width, answered: answered / width }
+  })
 }
