@@ -2,6 +2,7 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY src/sluice/package.json src/sluice/
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 
 FROM dependencies AS build
@@ -18,6 +19,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY public public
+COPY --from=build /app/src/sluice/package.json src/sluice/
+COPY --from=build /app/src/sluice/dist src/sluice/dist
 COPY --from=build /app/dist dist
 USER node
 EXPOSE 3000

@@ -3,7 +3,15 @@ import { defineConfig } from 'vitest/config'
 /** Parts of the library and routes in an app of their own: they leave nothing behind in their process. */
 const PARTS = ['test/core/**', 'test/plugin/**', 'test/routes/**']
 
+const root = import.meta.dirname
+
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^fastify-sluice$/, replacement: `${root}/src/sluice/index.ts` },
+      { find: /^fastify-sluice\/core$/, replacement: `${root}/src/sluice/core/index.ts` },
+    ],
+  },
   test: {
     testTimeout: 20_000,
     // Two of them: the machines are small, and the socket tests bring their own concurrency.

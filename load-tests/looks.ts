@@ -1,7 +1,7 @@
 /** Looks at limiters beside a load, several times a second. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Snapshot } from 'fastify-sluice'
 import { Client } from 'undici'
-import type { Snapshot } from '../src/index.js'
 
 export interface Look {
   /** Milliseconds since the first was wanted. */

@@ -1,5 +1,5 @@
 /** What was measured over time, as charts draw it. */
-import type { Snapshot } from '../src/index.js'
+import type { Snapshot } from 'fastify-sluice'
 import type { Second } from './course.js'
 import type { Look } from './looks.js'
 import type { Series } from './scenario.js'

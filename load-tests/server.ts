@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Snapshot } from 'fastify-sluice'
 import { Client } from 'undici'
-import type { Snapshot } from '../src/index.js'
 
 /** How else its process is started. */
 export interface Start {

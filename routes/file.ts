@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { join } from 'node:path'
 import type { FastifyPluginAsync } from 'fastify'
-import { Semaphore } from '../src/index.js'
+import { Semaphore } from 'fastify-sluice'
 import type { ExampleOptions } from './example.js'
 import { readRegular } from './kit/regular-file.js'
 

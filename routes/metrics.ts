@@ -3,7 +3,7 @@
  * Scrapes are not logged.
  */
 import type { FastifyPluginAsync } from 'fastify'
-import { collectDefaultMetrics } from '../src/index.js'
+import { collectDefaultMetrics } from 'fastify-sluice'
 
 const metrics: FastifyPluginAsync = async (app) => {
   const plain = app.concurrency.registry

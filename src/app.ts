@@ -9,6 +9,7 @@ import {
   type FastifyReply,
   fastify,
 } from 'fastify'
+import sluice from 'fastify-sluice'
 import asyncWeb from '../routes/async.js'
 import concurrency from '../routes/concurrency.js'
 import counter from '../routes/counter.js'
@@ -27,12 +28,11 @@ import publicFiles from '../routes/public.js'
 import routing from '../routes/routing.js'
 import slowFast from '../routes/slow-fast.js'
 import stream from '../routes/stream.js'
-import { createAdmin } from './admin.js'
 import type { Config } from './config.js'
-import sluice from './index.js'
-import { type Listener, surviveAccepts } from './listener.js'
-import { shown } from './outside-text.js'
-import { ErrorsOnly, logRequests } from './request-log.js'
+import { createAdmin } from './server/admin.js'
+import { type Listener, surviveAccepts } from './server/listener.js'
+import { shown } from './server/outside-text.js'
+import { ErrorsOnly, logRequests } from './server/request-log.js'
 
 const require = createRequire(import.meta.url)
 /** The folder of `data.txt` and of all that `/public/*` serves. */

@@ -2,9 +2,9 @@
 import type { AddressInfo } from 'node:net'
 import { buildServer } from './app.js'
 import { ConfigError, readConfig } from './config.js'
-import { buildExamples, EXAMPLES } from './examples.js'
-import { countDropped } from './log-output.js'
-import { createLogger, openedWith, run } from './process.js'
+import { buildExamples, EXAMPLES } from './server/examples.js'
+import { countDropped } from './server/log-output.js'
+import { createLogger, openedWith, run } from './server/process.js'
 
 const [what, ...rest] = process.argv.slice(2)
 if ((what !== undefined && what !== 'examples') || rest.length > 0) {

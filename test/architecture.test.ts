@@ -8,7 +8,12 @@ const root = resolve(import.meta.dirname, '..')
 function files(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
-    .filter((name) => statSync(join(root, name)).isFile() && /(?<!\.bench)\.(ts|js)$/.test(name))
+    .filter(
+      (name) =>
+        statSync(join(root, name)).isFile() &&
+        /\.(ts|js)$/.test(name) &&
+        !name.startsWith('src/sluice/dist/'),
+    )
 }
 
 function importsOf(file: string): string[] {
@@ -21,29 +26,29 @@ function importsOf(file: string): string[] {
 
 /** What a folder or file may import of the project, besides itself. */
 const allowed: [RegExp, RegExp][] = [
-  [/^src\/core\//, /^src\/core\//],
-  [/^src\/metrics\//, /^src\/(core|metrics)\//],
-  [/^src\/plugin\//, /^src\/(core|metrics|plugin)\//],
-  [/^src\/index\.ts/, /^src\/(core|metrics|plugin)\//],
+  [/^src\/sluice\/core\//, /^src\/sluice\/core\//],
+  [/^src\/sluice\/metrics\//, /^src\/sluice\/(core|metrics)\//],
+  [/^src\/sluice\/plugin\//, /^src\/sluice\/(core|metrics|plugin)\//],
+  [/^src\/sluice\/index\.ts/, /^src\/sluice\/(core|metrics|plugin)\//],
   [/^src\/config\.ts/, /^$/],
-  [/^src\/listener\.ts/, /^$/],
-  [/^src\/admin\.ts/, /^src\/listener\.js/],
-  [/^src\/request-log\.ts/, /^src\/index\.js/],
-  [/^src\/app\.ts/, /^(routes\/|src\/(admin|config|index|listener|outside-text|request-log)\.js)/],
-  [/^src\/examples\.ts/, /^src\/(app|index|listener|request-log)\.js/],
-  [/^src\/log-output\.ts/, /^$/],
-  [/^src\/outside-text\.ts/, /^src\/core\/shown\.js/],
-  [/^src\/process\.ts/, /^src\/(config|log-output|outside-text)\.js/],
-  [/^src\/server\.ts/, /^src\/(app|config|examples|log-output|process)\.js/],
-  [/^routes\/kit\//, /^(routes\/kit\/|src\/outside-text\.js)/],
+  [/^src\/server\/(listener|log-output|outside-text|request-log)\.ts/, /^$/],
+  [/^src\/server\/admin\.ts/, /^src\/server\/listener\.js/],
+  [
+    /^src\/app\.ts/,
+    /^(routes\/|src\/(config|server\/(admin|listener|outside-text|request-log))\.js)/,
+  ],
+  [/^src\/server\/examples\.ts/, /^src\/(app|server\/(listener|request-log))\.js/],
+  [/^src\/server\/process\.ts/, /^src\/(config|server\/(log-output|outside-text))\.js/],
+  [/^src\/server\.ts/, /^src\/(app|config|server\/(examples|log-output|process))\.js/],
+  [/^routes\/kit\//, /^(routes\/kit\/|src\/server\/outside-text\.js)/],
   [
     /^routes\/patterns\//,
-    /^(routes\/(example|kit\/[\w-]+|patterns\/[\w-]+)|src\/(index|outside-text))\.js/,
+    /^(routes\/(example|kit\/[\w-]+|patterns\/[\w-]+)|src\/server\/outside-text)\.js/,
   ],
-  [/^routes\//, /^(routes\/(example|kit\/[\w-]+|stream\/\w+)|src\/(index|outside-text))\.js/],
+  [/^routes\//, /^(routes\/(example|kit\/[\w-]+|stream\/\w+)|src\/server\/outside-text)\.js/],
 ]
 
-test('imports run one way: core, metrics, plugin, app, server; routes use the public API', () => {
+test('imports run one way: core, metrics, plugin, app, server; server and routes use the library by its name', () => {
   const wrong = [...files('src'), ...files('routes')].flatMap((file) => {
     const rule = allowed.find(([from]) => from.test(file))
     return importsOf(file)
@@ -55,11 +60,12 @@ test('imports run one way: core, metrics, plugin, app, server; routes use the pu
 })
 
 test('the core knows no Fastify, no HTTP, and no clock but the one default', () => {
-  const wrong = files('src/core').flatMap((file) => {
+  const wrong = files('src/sluice/core').flatMap((file) => {
     const source = readFileSync(join(root, file), 'utf8')
     const outside = importsOf(file).filter(
       // Only `node:events` hears an abort whose event another listener stops.
-      (name) => !name.startsWith('src/') && !['@fastify/error', 'node:events'].includes(name),
+      (name) =>
+        !name.startsWith('src/sluice/core/') && !['@fastify/error', 'node:events'].includes(name),
     )
     const clocks = /performance\.now|Date\.now|new Date/.test(
       source.replace(/\/\*\*[\s\S]*?\*\//g, ''),

@@ -6,8 +6,8 @@ import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
 import { readConfig, schema } from '../src/config.js'
-import { buildExamples } from '../src/examples.js'
-import { AutoLimit } from '../src/index.js'
+import { buildExamples } from '../src/server/examples.js'
+import { AutoLimit } from '../src/sluice/index.js'
 import { readme, root, table } from './support/readme.js'
 
 const rows = table('bound').filter(([, value]) => value !== '')
@@ -44,24 +44,27 @@ const actual: Record<string, () => number> = {
     (app.server as HttpServer).connectionsCheckingInterval,
   'ms that a connection may be idle': () => app.server.keepAliveTimeout,
   'bytes of a body': () => app.initialConfig.bodyLimit as number,
-  'requests in a queue': () => inSource('src/core/limiter-options.ts', '{ size = '),
-  'callers kept apart': () => inSource('src/plugin/key-options.ts', 'MAX_KEYS = '),
+  'requests in a queue': () => inSource('src/sluice/core/limiter/limiter-options.ts', '{ size = '),
+  'callers kept apart': () => inSource('src/sluice/plugin/routes/key-options.ts', 'MAX_KEYS = '),
   'requests of one connection, streams of a session': () =>
-    inSource('src/plugin/options.ts', 'PER_CONNECTION = '),
-  'ms that an answer may stand still': () => inSource('src/plugin/options.ts', 'STALL = '),
+    inSource('src/sluice/plugin/options.ts', 'PER_CONNECTION = '),
+  'ms that an answer may stand still': () => inSource('src/sluice/plugin/options.ts', 'STALL = '),
   'bytes of a body or an answer from one look to the next that keep its permit while others queue':
-    () => inSource('src/plugin/stalls.ts', 'LEAST = '),
-  'ms between two such looks': () => inSource('src/plugin/stalls.ts', 'HURRIED = '),
+    () => inSource('src/sluice/plugin/request/stalls.ts', 'LEAST = '),
+  'ms between two such looks': () => inSource('src/sluice/plugin/request/stalls.ts', 'HURRIED = '),
   'ms that work may go on behind its answer': () =>
-    inSource('src/plugin/options.ts', 'ABANDON_AFTER = '),
+    inSource('src/sluice/plugin/options.ts', 'ABANDON_AFTER = '),
   "requests of a route in flight before limit: 'auto' knows it": () => new AutoLimit().limit,
   'ms after which an answer that is still sent holds no permit of such a limit': () =>
-    inSource('src/plugin/stalls.ts', 'LASTING = '),
+    inSource('src/sluice/plugin/request/stalls.ts', 'LASTING = '),
   'ms that the event loop may be late, on average, before what is in flight is bounded': () =>
-    inSource('src/core/loop-room.ts', 'MOST_LATE = '),
-  'ms of one turn of the event loop': () => inSource('src/plugin/pressure.ts', '{ budget = '),
-  'bytes that are read of a refused body': () => inSource('src/plugin/linger.ts', 'REST = '),
-  'ms that its client has to read the refusal': () => inSource('src/plugin/linger.ts', 'TIME = '),
+    inSource('src/sluice/core/loop/loop-room.ts', 'MOST_LATE = '),
+  'ms of one turn of the event loop': () =>
+    inSource('src/sluice/plugin/pressure.ts', '{ budget = '),
+  'bytes that are read of a refused body': () =>
+    inSource('src/sluice/plugin/request/linger.ts', 'REST = '),
+  'ms that its client has to read the refusal': () =>
+    inSource('src/sluice/plugin/request/linger.ts', 'TIME = '),
   'ms to drain': () => Number(config.DRAIN_TIMEOUT_MS),
   'readers of /concurrency/stream': () => Number(config.WATCHERS),
   'ms that such a reader may take nothing': () => inSource('routes/stream.ts', 'patience = '),
@@ -80,10 +83,10 @@ const actual: Record<string, () => number> = {
   'characters of a message that is published': () =>
     inSource('routes/patterns/input.ts', 'message(): TString {\n  const maxLength = '),
   'characters of outside text in an error or a log line': () =>
-    inSource('src/core/shown.ts', 'MOST = '),
+    inSource('src/sluice/core/shown.ts', 'MOST = '),
   "characters of an error's message": () => inSource('src/app.ts', 'LONGEST_MESSAGE = '),
-  'characters of a log line': () => inSource('src/outside-text.ts', 'LONGEST_LINE = '),
-  'bytes of log that may wait': () => inSource('src/log-output.ts', 'BUFFER = '),
+  'characters of a log line': () => inSource('src/server/outside-text.ts', 'LONGEST_LINE = '),
+  'bytes of log that may wait': () => inSource('src/server/log-output.ts', 'BUFFER = '),
 }
 
 /** Nobody's number, or Node's own that nothing tells. */
@@ -108,8 +111,8 @@ test('the options and variables that move a bound exist', () => {
   const named = moved.flatMap((cell) =>
     [...cell.matchAll(/`([\w.]+)`/g)].map(([, name]) => name ?? ''),
   )
-  const types = ['src/plugin/types.ts', 'src/core/limiter-options.ts'].map((file) =>
-    readFileSync(join(root, file), 'utf8'),
+  const types = ['src/sluice/plugin/types.ts', 'src/sluice/core/limiter/limiter-options.ts'].map(
+    (file) => readFileSync(join(root, file), 'utf8'),
   )
   const exists = (name: string): boolean =>
     name in schema.properties ||

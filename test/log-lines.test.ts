@@ -1,8 +1,8 @@
 /** Lines of the log are bounded, and each is one: as JSON and at a terminal. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { visibleJson } from '../src/outside-text.js'
-import { prettyFormat } from '../src/process.js'
+import { visibleJson } from '../src/server/outside-text.js'
+import { prettyFormat } from '../src/server/process.js'
 import { units } from './support/units.js'
 
 const ESCAPE = '\u001b'

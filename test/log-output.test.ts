@@ -4,7 +4,7 @@ import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { LogOutput } from '../src/log-output.js'
+import { LogOutput } from '../src/server/log-output.js'
 
 const LINE = `${'x'.repeat(65_535)}\n`
 let folder: string

@@ -5,8 +5,8 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { afterEach, describe, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
-import { checkInteger, show } from '../src/core/check.js'
-import { shown, visible, visibleJson } from '../src/outside-text.js'
+import { shown, visible, visibleJson } from '../src/server/outside-text.js'
+import { checkInteger, show } from '../src/sluice/core/check.js'
 import { units } from './support/units.js'
 
 let app: FastifyInstance | undefined

@@ -7,9 +7,9 @@ import type { FastifyInstance, HTTPMethods } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildApp } from '../src/app.js'
 import { schema } from '../src/config.js'
-import * as errors from '../src/core/errors.js'
-import { EXAMPLES } from '../src/examples.js'
-import { EXEMPT } from '../src/plugin/options.js'
+import { EXAMPLES } from '../src/server/examples.js'
+import * as errors from '../src/sluice/core/errors.js'
+import { EXEMPT } from '../src/sluice/plugin/options.js'
 import { readme, root, table } from './support/readme.js'
 
 interface Annotated {
@@ -112,7 +112,7 @@ test('the metrics are those of the registry, beside the process’ own', async (
 })
 
 test('the instruments of OpenTelemetry are those of the source', () => {
-  const source = readFileSync(join(root, 'src/plugin/telemetry.ts'), 'utf8')
+  const source = readFileSync(join(root, 'src/sluice/plugin/telemetry.ts'), 'utf8')
   const instrument = /['`]((?:http\.server|concurrency|nodejs)\.[a-z0-9_.]+)['`]/g
   const namesIn = (text: string): string[] =>
     [...text.matchAll(instrument)].map(([, name]) => name as string)
@@ -189,7 +189,7 @@ test('what is exempt by default is what the table says', () => {
 })
 
 test("the plugin's, the routes' and the queue's options are those of the types", () => {
-  const source = readFileSync(join(root, 'src/plugin/types.ts'), 'utf8')
+  const source = readFileSync(join(root, 'src/sluice/plugin/types.ts'), 'utf8')
   const namesOf = (text: string, type: string): string[] => {
     const body = new RegExp(`interface ${type} \\{\\n([\\s\\S]*?)\\n\\}`).exec(text)?.[1] ?? ''
     return [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name as string)
@@ -198,7 +198,7 @@ test("the plugin's, the routes' and the queue's options are those of the types",
   expect(first('`app.register(sluice, options)`')).toEqual(namesOf(source, 'SluiceOptions'))
   const inRoutes = first('`config.concurrency` of a route').join(' ').match(/\w+/g) ?? []
   expect(inRoutes).toEqual(expect.arrayContaining(namesOf(source, 'RouteConcurrencyOptions')))
-  const limiter = readFileSync(join(root, 'src/core/limiter-options.ts'), 'utf8')
+  const limiter = readFileSync(join(root, 'src/sluice/core/limiter/limiter-options.ts'), 'utf8')
   expect(first('`queue`')).toEqual(namesOf(limiter, 'QueueOptions'))
   expect(first('`pressure`')).toEqual(namesOf(source, 'PressureOptions'))
 })

@@ -4,10 +4,10 @@ import type { Benchmark } from './benchmark.js'
 type Module = () => Promise<{ readonly benchmarks: readonly Benchmark[] }>
 
 const MODULES: readonly Module[] = [
-  () => import('../../src/core/semaphore.bench.js'),
-  () => import('../../src/core/waiters.bench.js'),
-  () => import('../../src/plugin/plugin.bench.js'),
-  () => import('../../src/metrics/scrape.bench.js'),
+  () => import('./benchmarks/semaphore.bench.js'),
+  () => import('./benchmarks/waiters.bench.js'),
+  () => import('./benchmarks/plugin.bench.js'),
+  () => import('./benchmarks/scrape.bench.js'),
 ]
 
 /** A benchmark, and the module that it is found in. */

@@ -2,7 +2,7 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Snapshot } from '../../src/index.js'
+import type { Snapshot } from 'fastify-sluice'
 import { count } from '../format.js'
 import type { Scenario } from '../scenario.js'
 import { Subject } from '../subject.js'

@@ -1,6 +1,6 @@
 /** What has to hold at every look, whatever is sent to the server. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Snapshot } from '../../src/index.js'
+import type { Snapshot } from 'fastify-sluice'
 import { count } from '../format.js'
 import type { Check } from '../scenario.js'
 

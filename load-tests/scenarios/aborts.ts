@@ -2,7 +2,7 @@
  * Does anything leak when clients leave in every bad way? Not only at the end: each request must be
  * accounted for at every look, and permits must not merely be counted as back but be there to take.
  */
-import type { Snapshot } from '../../src/index.js'
+import type { Snapshot } from 'fastify-sluice'
 import { count } from '../format.js'
 import type { Check, Row, Scenario } from '../scenario.js'
 import { limiterSeries } from '../series.js'

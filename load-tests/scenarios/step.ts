@@ -5,8 +5,8 @@
  * runs by itself while half of the slots go away for a while and come back.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Snapshot } from 'fastify-sluice'
 import { Client } from 'undici'
-import type { Snapshot } from '../../src/index.js'
 import { count, milliseconds } from '../format.js'
 import { type Paced, pace } from '../paced.js'
 import type { Check, Scenario, Stand, Table } from '../scenario.js'

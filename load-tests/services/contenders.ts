@@ -1,5 +1,5 @@
 /** What stands before a service. */
-import type { RouteConcurrency, SluiceOptions } from '../../src/index.js'
+import type { RouteConcurrency, SluiceOptions } from 'fastify-sluice'
 import type { Service } from './service.js'
 
 /** All that is given where nobody knows anything. */

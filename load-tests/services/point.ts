@@ -3,7 +3,7 @@
  * contender under one load, in one line. What is found is what the scenario `services` would find.
  */
 import { parseArgs } from 'node:util'
-import type { SluiceOptions } from '../../src/index.js'
+import type { SluiceOptions } from 'fastify-sluice'
 import { pinClient } from '../pinning.js'
 import { capacityOf } from './capacity.js'
 import { ALGORITHMS, CONTENDERS, contenderNamed, contenderOf, OURS } from './contenders.js'

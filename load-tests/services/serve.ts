@@ -2,7 +2,7 @@
 import type { Server } from 'node:http'
 import underPressure from '@fastify/under-pressure'
 import { type FastifyInstance, fastify } from 'fastify'
-import sluice from '../../src/index.js'
+import sluice from 'fastify-sluice'
 import { mulberry32 } from '../schedule.js'
 import { UNDER_PRESSURE } from '../subjects/overload.js'
 import type { Contender } from './contenders.js'

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance, type RouteShorthandOptions } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
-import sluice from '../../src/index.js'
+import sluice from 'fastify-sluice'
 
 const TEXT = 'text/plain; charset=utf-8'
 /** More than any load has connections: all are admitted. */

@@ -4,8 +4,8 @@ import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fastify } from 'fastify'
+import sluice from 'fastify-sluice'
 import publicFiles from '../../routes/public.js'
-import sluice from '../../src/index.js'
 
 export const SMALL = 'a small file\n'
 export const LARGE = 'twenty-byte text, ab'.repeat(250_000)

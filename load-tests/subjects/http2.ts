@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fastify } from 'fastify'
-import sluice from '../../src/index.js'
+import sluice from 'fastify-sluice'
 
 export const LIMIT = 10
 /** More than any window. */

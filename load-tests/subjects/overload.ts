@@ -6,8 +6,8 @@
 import type { Server } from 'node:http'
 import underPressure from '@fastify/under-pressure'
 import fastify, { type FastifyInstance } from 'fastify'
+import sluice from 'fastify-sluice'
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import sluice from '../../src/index.js'
 import { compute, Downstream } from './downstream.js'
 
 export type Workload = 'cpu' | 'io'

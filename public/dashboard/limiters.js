@@ -79,7 +79,7 @@ function showFound(found) {
   )
 }
 
-/** @param {import('../../src/index.ts').LoopFindings | undefined} loop */
+/** @param {import('fastify-sluice').LoopFindings | undefined} loop */
 function showLoop(loop) {
   find('#loop').hidden = loop === undefined || loop.routes.length === 0
   if (loop === undefined) return

@@ -8,8 +8,8 @@
 const RETRY = 2000
 
 /**
- * @typedef {import('../../src/index.ts').Snapshot} Snapshot
- * @typedef {import('../../src/index.ts').Interval} Interval
+ * @typedef {import('fastify-sluice').Snapshot} Snapshot
+ * @typedef {import('fastify-sluice').Interval} Interval
  * @typedef {import('../../routes/stream/history.ts').Row} Row
  * @typedef {import('../../routes/stream/timeline.ts').Requests} Requests
  * @typedef {{ reasons: string[], limiters: string[], rows: Row[] }} History

@@ -2,7 +2,7 @@
  * A bounded channel of many senders and one receiver: the platform's stream is the queue, and a place
  * in it is a permit. Who finds none waits, first come first served, until the receiver takes a message.
  */
-import { Semaphore } from '../../src/index.js'
+import { Semaphore } from 'fastify-sluice'
 
 export class Channel<T> {
   readonly #places: Semaphore

@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import type { FastifyPluginAsync } from 'fastify'
-import { Semaphore } from '../../src/index.js'
+import { Semaphore } from 'fastify-sluice'
 import { Unavailable } from '../kit/faults.js'
 import { integer, milliseconds } from './input.js'
 import { type PatternOptions, pattern } from './pattern.js'

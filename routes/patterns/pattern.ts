@@ -3,8 +3,8 @@
  * stops when its client leaves, and the log says how far it came.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { RouteConcurrency } from 'fastify-sluice'
 import type { TObject, TProperties } from 'typebox'
-import type { RouteConcurrency } from '../../src/index.js'
 import type { ExampleOptions } from '../example.js'
 import { type Input, misreadIn, object, problemOf } from './input.js'
 import { Run } from './run.js'

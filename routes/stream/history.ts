@@ -1,5 +1,5 @@
 /** The last five minutes, a row a second, so that whoever opens the page sees what led to now. */
-import type { RejectReason, Snapshot } from '../../src/index.js'
+import type { RejectReason, Snapshot } from 'fastify-sluice'
 
 const ROWS = 300
 /** Whoever watches is a request that stays. */

@@ -1,5 +1,5 @@
 /** Quantiles and counts of the last ten seconds, taken off the counts while somebody watches. */
-import type { AppConcurrency, Interval } from '../../src/index.js'
+import type { AppConcurrency, Interval } from 'fastify-sluice'
 
 /** Marks that are kept, one a second. */
 const MARKS = 10

@@ -5,7 +5,7 @@
  * next time, so that its cost has a bound that no traffic moves. Those who look on (the dashboard,
  * scrapes, probes) are left out.
  */
-import type { AppConcurrency, RequestInProgress, RequestSpan, Snapshot } from '../../src/index.js'
+import type { AppConcurrency, RequestInProgress, RequestSpan, Snapshot } from 'fastify-sluice'
 
 /** One request. Times are milliseconds, `start` is of the epoch; route and start identify it. */
 export interface Bar {

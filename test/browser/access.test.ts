@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import dashboard from '../../routes/dashboard.js'
 import streamRoutes from '../../routes/stream.js'
 import { PUBLIC_FOLDER } from '../../src/app.js'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { describePage, fire, untilFired, untilState } from './page.js'
 
 await describePage('the dashboard', (stage) => {

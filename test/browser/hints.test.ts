@@ -1,7 +1,7 @@
 /** When the dashboard says that a limit is far below what the processor would allow. */
 import { beforeEach, expect, test } from 'vitest'
 import { Hints } from '../../public/dashboard/hints.js'
-import type { FoundLimit, LimiterSnapshot, LoopFindings, Snapshot } from '../../src/index.js'
+import type { FoundLimit, LimiterSnapshot, LoopFindings, Snapshot } from '../../src/sluice/index.js'
 
 const rejected = {
   queue_full: 0,

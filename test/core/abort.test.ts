@@ -1,7 +1,7 @@
 /** What an abort does, whatever else listens to its signal, and what listening costs. */
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { Limiter, Semaphore } from '../../src/index.js'
+import { Limiter, Semaphore } from '../../src/sluice/index.js'
 import { turns } from '../support/deferred.js'
 
 interface Fixture {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Codel } from '../../src/core/codel.js'
+import { Codel } from '../../src/sluice/core/shedding/codel.js'
 
 test('a burst is no overload: one short wait in an interval is enough', () => {
   const codel = new Codel(10, 100)

@@ -8,7 +8,7 @@ import {
   Semaphore,
   VegasLimit,
   WindowedLimit,
-} from '../../src/index.js'
+} from '../../src/sluice/index.js'
 
 const semaphore = new Semaphore(1)
 const permit = semaphore.tryAcquire()

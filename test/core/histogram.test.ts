@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Histogram } from '../../src/core/histogram.js'
+import { Histogram } from '../../src/sluice/core/histogram.js'
 
 function of(...durations: number[]): Histogram {
   const histogram = new Histogram()

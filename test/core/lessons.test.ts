@@ -1,8 +1,8 @@
 /** What of the work that was let through an algorithm is told. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { processStops, Stops } from '../../src/core/stops.js'
-import type { Outcome } from '../../src/core/token.js'
-import { type LimitAlgorithm, Limiter, type Sample } from '../../src/index.js'
+import type { Outcome } from '../../src/sluice/core/limiter/token.js'
+import { processStops, Stops } from '../../src/sluice/core/loop/stops.js'
+import { type LimitAlgorithm, Limiter, type Sample } from '../../src/sluice/index.js'
 import { fakeClock, stopPerformanceClock } from '../support/clock.js'
 
 afterEach(() => {

@@ -5,7 +5,12 @@
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type LimitAlgorithm, Limiter, type QueueOrder, type Token } from '../../src/index.js'
+import {
+  type LimitAlgorithm,
+  Limiter,
+  type QueueOrder,
+  type Token,
+} from '../../src/sluice/index.js'
 import { fakeClock } from '../support/clock.js'
 
 beforeEach(() => {

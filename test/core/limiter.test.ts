@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { KeyedLimiters } from '../../src/core/keyed-limiters.js'
-import type { Waiter } from '../../src/core/waiter.js'
+import { KeyedLimiters } from '../../src/sluice/core/limiter/keyed-limiters.js'
+import type { Waiter } from '../../src/sluice/core/queue/waiter.js'
 import {
   FixedLimit,
   type LimitAlgorithm,
   Limiter,
   type Sample,
   type Token,
-} from '../../src/index.js'
+} from '../../src/sluice/index.js'
 import { fakeClock } from '../support/clock.js'
 import { turns } from '../support/deferred.js'
 

@@ -1,8 +1,8 @@
 /** Classes of requests before one loop: turns are stepped by hand, the clock is a number. */
 import { beforeEach, expect, test, vi } from 'vitest'
-import type { LoopClass } from '../../src/core/loop-class.js'
-import { LoopLimiter } from '../../src/core/loop-limiter.js'
-import type { Token } from '../../src/core/token.js'
+import type { Token } from '../../src/sluice/core/limiter/token.js'
+import type { LoopClass } from '../../src/sluice/core/loop/loop-class.js'
+import { LoopLimiter } from '../../src/sluice/core/loop/loop-limiter.js'
 import { stepTurns } from '../support/loop-turns.js'
 
 let now = 0

@@ -1,6 +1,6 @@
 /** What requests cost the loop, told by what finished while it was busy. */
 import { expect, test } from 'vitest'
-import { type Costed, LoopCosts } from '../../src/core/loop-costs.js'
+import { type Costed, LoopCosts } from '../../src/sluice/core/loop/loop-costs.js'
 import { seeded } from '../support/downstream.js'
 
 class Kind implements Costed {

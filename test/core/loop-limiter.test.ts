@@ -1,8 +1,8 @@
 /** Turns of the loop are stepped by hand: the clock is a number, and `setImmediate` is faked. */
 import { beforeEach, expect, test, vi } from 'vitest'
-import type { LoopClass } from '../../src/core/loop-class.js'
-import { LoopLimiter, type LoopLimiterOptions } from '../../src/core/loop-limiter.js'
-import type { Token } from '../../src/core/token.js'
+import type { Token } from '../../src/sluice/core/limiter/token.js'
+import type { LoopClass } from '../../src/sluice/core/loop/loop-class.js'
+import { LoopLimiter, type LoopLimiterOptions } from '../../src/sluice/core/loop/loop-limiter.js'
 import { stepTurns, tick } from '../support/loop-turns.js'
 
 let now = 0

@@ -1,6 +1,6 @@
 /** How much loop time may be in flight: exact numbers, no loop. */
 import { expect, test } from 'vitest'
-import { LoopRoom } from '../../src/core/loop-room.js'
+import { LoopRoom } from '../../src/sluice/core/loop/loop-room.js'
 
 const late = { lateness: 30, busy: 100, passed: 100 }
 const busy = { lateness: 5, busy: 100, passed: 100 }

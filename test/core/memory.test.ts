@@ -5,9 +5,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
-import { KeyedLimiters } from '../../src/core/keyed-limiters.js'
-import type { Waiter } from '../../src/core/waiter.js'
-import { Limiter, Semaphore, type Token } from '../../src/index.js'
+import { KeyedLimiters } from '../../src/sluice/core/limiter/keyed-limiters.js'
+import type { Waiter } from '../../src/sluice/core/queue/waiter.js'
+import { Limiter, Semaphore, type Token } from '../../src/sluice/index.js'
 import { turns } from '../support/deferred.js'
 
 setFlagsFromString('--expose-gc')

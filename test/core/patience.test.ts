@@ -5,7 +5,7 @@ import {
   Limiter,
   type LimiterAcquireOptions,
   type Token,
-} from '../../src/index.js'
+} from '../../src/sluice/index.js'
 
 let now = 1
 const clock = () => now

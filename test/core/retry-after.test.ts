@@ -1,6 +1,6 @@
 /** Load is driven by hand: the clock is a number, and so is what random gives. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { RetryAfter } from '../../src/core/retry-after.js'
+import { RetryAfter } from '../../src/sluice/core/shedding/retry-after.js'
 import { fakeClock } from '../support/clock.js'
 
 let clock = fakeClock()

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { type Permit, Semaphore } from '../../src/index.js'
+import { type Permit, Semaphore } from '../../src/sluice/index.js'
 
 beforeEach(() => {
   vi.useFakeTimers()

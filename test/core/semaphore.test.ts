@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { Semaphore } from '../../src/index.js'
+import { Semaphore } from '../../src/sluice/index.js'
 import { turns } from '../support/deferred.js'
 
 afterEach(() => {

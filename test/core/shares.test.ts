@@ -1,7 +1,7 @@
 /** The guaranteed share of a priority, whatever else asks: in the slots, and in a full queue. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Limiter, type Token } from '../../src/index.js'
+import { Limiter, type Token } from '../../src/sluice/index.js'
 
 /** A limiter, and who waits, holds and got what, by priority. */
 class Crowd {

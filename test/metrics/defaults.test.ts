@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { collectDefaultMetrics as ofPromClient, Registry, register } from 'prom-client'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { collectDefaultMetrics } from '../../src/index.js'
-import { DelayWindow } from '../../src/metrics/delay-window.js'
+import { collectDefaultMetrics } from '../../src/sluice/index.js'
+import { DelayWindow } from '../../src/sluice/metrics/delay-window.js'
 import { parseExposition } from '../support/exposition.js'
 
 const ends: (() => void)[] = []

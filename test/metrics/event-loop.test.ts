@@ -1,8 +1,8 @@
 /** One watch for all registrations of a process. */
 import { fastify } from 'fastify'
 import { beforeEach, expect, test, vi } from 'vitest'
-import sluice from '../../src/index.js'
-import { EventLoopMonitor } from '../../src/metrics/event-loop.js'
+import sluice from '../../src/sluice/index.js'
+import { EventLoopMonitor } from '../../src/sluice/metrics/event-loop.js'
 
 const histograms = vi.hoisted(() => ({ made: 0, ticking: 0 }))
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { Counter, Histogram, Summary } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildApp } from '../../src/app.js'
-import { createRegistry } from '../../src/metrics/prometheus.js'
+import { createRegistry } from '../../src/sluice/metrics/prometheus.js'
 import { type Format, parseExposition } from '../support/exposition.js'
 import { promtool } from '../support/promtool.js'
 

@@ -1,7 +1,7 @@
 /** The loop is played by hand: how long it was idle and busy, its seconds, and the ends of its turns. */
 import { performance } from 'node:perf_hooks'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { LoopWatch } from '../../src/metrics/loop-watch.js'
+import { LoopWatch } from '../../src/sluice/metrics/loop-watch.js'
 
 /** Milliseconds since the loop began. */
 let idle = 0

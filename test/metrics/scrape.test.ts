@@ -1,10 +1,10 @@
 /** What a scrape reads, and what it leaves alone: it blocks the event loop for as long as it takes. */
 import { afterEach, expect, test, vi } from 'vitest'
-import { Histogram } from '../../src/core/histogram.js'
-import { KeyedLimiters } from '../../src/core/keyed-limiters.js'
-import { Limiter } from '../../src/index.js'
-import { createFamilies } from '../../src/metrics/families.js'
-import { Traffic } from '../../src/metrics/traffic.js'
+import { Histogram } from '../../src/sluice/core/histogram.js'
+import { KeyedLimiters } from '../../src/sluice/core/limiter/keyed-limiters.js'
+import { Limiter } from '../../src/sluice/index.js'
+import { createFamilies } from '../../src/sluice/metrics/families.js'
+import { Traffic } from '../../src/sluice/metrics/traffic.js'
 
 afterEach(() => {
   vi.restoreAllMocks()

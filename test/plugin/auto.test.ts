@@ -2,7 +2,7 @@
 import { PassThrough } from 'node:stream'
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import sluice, { type SluiceOptions } from '../../src/index.js'
+import sluice, { type SluiceOptions } from '../../src/sluice/index.js'
 import { deferred } from '../support/deferred.js'
 import { get, listen, send, until } from '../support/wire.js'
 

@@ -1,6 +1,6 @@
 /** What an editor shows of an option that is given by an algorithm's name is what then applies. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type NamedLimit, toAlgorithm } from '../../src/core/limits/named.js'
+import { type NamedLimit, toAlgorithm } from '../../src/sluice/core/limits/named.js'
 import { LanguageServer } from '../support/language-server.js'
 
 const OPTIONS = {
@@ -18,7 +18,7 @@ beforeAll(async () => {
     return `export const ${algorithm}: NamedLimit = { algorithm: '${algorithm}', ${given} }`
   })
   server = await LanguageServer.open(
-    ["import type { NamedLimit } from '../../src/index.js'", ...lines].join('\n'),
+    ["import type { NamedLimit } from '../../src/sluice/index.js'", ...lines].join('\n'),
   )
 })
 

@@ -1,7 +1,7 @@
 /** A scraper refuses all series where two have one name: limiters have names of their own. */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 
 let app: FastifyInstance
 

@@ -1,7 +1,7 @@
 /** Not-found handlers are work as any other: under the limits, in time, and worth a lesson. */
 import { type FastifyInstance, type FastifyReply, fastify, type RouteHandlerMethod } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice, { type LimitAlgorithm, type Sample } from '../../src/index.js'
+import sluice, { type LimitAlgorithm, type Sample } from '../../src/sluice/index.js'
 import { ask, noTrouble, refusal, Work } from '../support/answers.js'
 import { deferred } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import sluice, { type RequestSpan } from '../../src/index.js'
+import sluice, { type RequestSpan } from '../../src/sluice/index.js'
 import { deferred } from '../support/deferred.js'
 import { get, listen, send, until } from '../support/wire.js'
 

@@ -7,7 +7,7 @@ import sluice, {
   FixedLimit,
   type RouteConcurrency,
   type SluiceOptions,
-} from '../../src/index.js'
+} from '../../src/sluice/index.js'
 
 /** What it fails with, if it does. */
 async function registering(

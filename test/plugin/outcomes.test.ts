@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import sluice, { type LimitAlgorithm, type Limiter, type Sample } from '../../src/index.js'
+import sluice, { type LimitAlgorithm, type Limiter, type Sample } from '../../src/sluice/index.js'
 import { type FakeClock, stopPerformanceClock } from '../support/clock.js'
 import { turns } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'

@@ -5,7 +5,7 @@
 import { Readable } from 'node:stream'
 import { type FastifyInstance, type FastifyReply, fastify, type RouteHandlerMethod } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { inFlight, noTrouble } from '../support/answers.js'
 import { type Deferred, deferred, turns } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'

@@ -1,7 +1,7 @@
 /** `hook: 'preHandler'` admits behind all that a route and its scopes do before: who asks is known by then. */
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { ask, noTrouble } from '../support/answers.js'
 import { untilIdle } from '../support/probe-app.js'
 import { listen } from '../support/wire.js'

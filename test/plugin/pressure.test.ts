@@ -1,7 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice, { type LimitAlgorithm, type Sample, type SluiceOptions } from '../../src/index.js'
+import sluice, {
+  type LimitAlgorithm,
+  type Sample,
+  type SluiceOptions,
+} from '../../src/sluice/index.js'
 
 let app: FastifyInstance
 

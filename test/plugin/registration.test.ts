@@ -4,7 +4,7 @@
  */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { deferred, turns } from '../support/deferred.js'
 import { until } from '../support/wire.js'
 
@@ -188,7 +188,7 @@ test('an app that never registers the plugin is left alone, whatever it means by
 describe('an app that was made before the library was loaded', () => {
   async function load() {
     vi.resetModules()
-    return (await import('../../src/index.js')).default
+    return (await import('../../src/sluice/index.js')).default
   }
 
   test('limits a route that came before the plugin from its first request on', async () => {

@@ -1,7 +1,7 @@
 /** What a shed request is told, and what the one that waited is told. */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import sluice, { type LimitAlgorithm, type SluiceOptions } from '../../src/index.js'
+import sluice, { type LimitAlgorithm, type SluiceOptions } from '../../src/sluice/index.js'
 import { stopPerformanceClock } from '../support/clock.js'
 import { buildProbe, untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'

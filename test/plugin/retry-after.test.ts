@@ -1,7 +1,7 @@
 /** Whom a rejection is held against: those that were let in where it was not. */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import sluice, { type SluiceOptions } from '../../src/index.js'
+import sluice, { type SluiceOptions } from '../../src/sluice/index.js'
 import { stopPerformanceClock } from '../support/clock.js'
 import { type Deferred, deferred } from '../support/deferred.js'
 import { until } from '../support/wire.js'

@@ -2,7 +2,7 @@
 import fastify, { type FastifyRequest } from 'fastify'
 import { afterEach, expect, test, vi } from 'vitest'
 
-const MODULE = '../../src/plugin/route-context.js'
+const MODULE = '../../src/sluice/plugin/routes/route-context.js'
 
 afterEach(() => {
   vi.doUnmock(MODULE)
@@ -31,7 +31,7 @@ test.each(['where it is', 'elsewhere'])(
         contextKeyOf: () => Symbol('not there'),
       }))
     }
-    const { default: sluice } = await import('../../src/index.js')
+    const { default: sluice } = await import('../../src/sluice/index.js')
     const app = fastify()
     app.get('/early', () => 'early')
     await app.register(sluice, { limit: 1, hook: 'preHandler' })

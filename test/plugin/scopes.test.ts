@@ -1,7 +1,7 @@
 /** Whom a limit bounds: the app, a route, a group of routes, each caller; and whom it never does. */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import sluice, { type RouteConcurrency, type SluiceOptions } from '../../src/index.js'
+import sluice, { type RouteConcurrency, type SluiceOptions } from '../../src/sluice/index.js'
 import { type Deferred, deferred, turns } from '../support/deferred.js'
 import { until } from '../support/wire.js'
 

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { noTrouble } from '../support/answers.js'
 import { deferred } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'

@@ -14,7 +14,7 @@ import sluice, {
   type SluiceOptions,
   type Snapshot,
   type Token,
-} from '../../src/index.js'
+} from '../../src/sluice/index.js'
 
 test('instances, requests and routes know the plugin by declaration merging', async () => {
   const app = fastify()

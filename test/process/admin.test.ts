@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { buildServer } from '../../src/app.js'
-import type { Listener } from '../../src/listener.js'
+import type { Listener } from '../../src/server/listener.js'
 import { type ServerProcess, spawnServer, startServer } from '../support/server-process.js'
 import { get, open, send } from '../support/wire.js'
 

@@ -10,7 +10,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { KeptFiles } from '../../routes/kit/kept-files.js'
 import { buildApp, createApp, PUBLIC_FOLDER } from '../../src/app.js'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { get, listen, send, until } from '../support/wire.js'
 
 let app: FastifyInstance

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { Fault, isExhausted, Unavailable } from '../../routes/kit/faults.js'
 import { createApp } from '../../src/app.js'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 
 const SECRET = '/srv/secret/data.txt'
 

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildExamples, type ExampleName, type Examples } from '../../src/examples.js'
+import { buildExamples, type ExampleName, type Examples } from '../../src/server/examples.js'
 import {
   type Answer,
   ask,

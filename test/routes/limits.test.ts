@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import limits from '../../routes/limits.js'
 import { buildApp } from '../../src/app.js'
-import { Gradient2Limit } from '../../src/index.js'
+import { Gradient2Limit } from '../../src/sluice/index.js'
 import { buildProbe, type Probe } from '../support/probe-app.js'
 import { until } from '../support/wire.js'
 

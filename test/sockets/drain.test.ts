@@ -1,7 +1,7 @@
 /** Guarantee 7 in the plugin itself: any app that closes drains, on real sockets. */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { buildProbe, untilIdle } from '../support/probe-app.js'
 import { get, listen, open, send, until } from '../support/wire.js'
 

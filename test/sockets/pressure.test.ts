@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Agent, request } from 'undici'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { SluiceOptions, Snapshot } from '../../src/index.js'
+import type { SluiceOptions, Snapshot } from '../../src/sluice/index.js'
 import { open } from '../support/wire.js'
 
 const SERVER = fileURLToPath(new URL('../support/busy-server.ts', import.meta.url))

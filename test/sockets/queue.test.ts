@@ -107,7 +107,7 @@ test('HEAD shares the limiter of its GET', async () => {
 
 test('a queued request keeps its own AsyncLocalStorage context', async () => {
   const storage = new AsyncLocalStorage<string>()
-  const { default: sluice } = await import('../../src/index.js')
+  const { default: sluice } = await import('../../src/sluice/index.js')
   const { fastify } = await import('fastify')
   const own = fastify()
   own.addHook('onRequest', (request, _reply, done) => storage.run(request.url, done))

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { deferred, turns } from '../support/deferred.js'
 import { buildProbe, type Probe, untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'

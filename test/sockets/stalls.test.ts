@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice, { type SluiceOptions } from '../../src/index.js'
+import sluice, { type SluiceOptions } from '../../src/sluice/index.js'
 import { deferred } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'
 import { get, listen, open, send, until, type Wire } from '../support/wire.js'

@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import streamRoutes, { type StreamOptions } from '../../routes/stream.js'
 import { buildApp, createApp } from '../../src/app.js'
-import sluice, { type Snapshot } from '../../src/index.js'
+import sluice, { type Snapshot } from '../../src/sluice/index.js'
 import { deferred } from '../support/deferred.js'
 import { get, listen, open, send, until, type Wire } from '../support/wire.js'
 

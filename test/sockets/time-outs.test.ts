@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
 import { buildServer } from '../../src/app.js'
-import { buildExamples } from '../../src/examples.js'
+import { buildExamples } from '../../src/server/examples.js'
 import { listen, send, type Wire } from '../support/wire.js'
 
 const apps: FastifyInstance[] = []

@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, describe, expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { type Deferred, deferred, turns } from '../support/deferred.js'
 import { untilIdle } from '../support/probe-app.js'
 import { get, listen, send, until } from '../support/wire.js'

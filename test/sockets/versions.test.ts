@@ -1,7 +1,7 @@
 /** A request line may name any version: the connection decides what is spoken. */
 import { fastify } from 'fastify'
 import { expect, test } from 'vitest'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { untilIdle } from '../support/probe-app.js'
 import { listen, send } from '../support/wire.js'
 

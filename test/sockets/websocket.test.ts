@@ -5,7 +5,7 @@
 import websocket from '@fastify/websocket'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import sluice, { type LimitAlgorithm } from '../../src/index.js'
+import sluice, { type LimitAlgorithm } from '../../src/sluice/index.js'
 import { untilIdle } from '../support/probe-app.js'
 import { call, type Talk, talk, wish } from '../support/websocket.js'
 import { listen, send, until, type Wire } from '../support/wire.js'

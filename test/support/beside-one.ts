@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fastify } from 'fastify'
 import { Pool } from 'undici'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { get, send, until } from './wire.js'
 
 const [hanging = 'nothing', count = '20000'] = process.argv.slice(2)

@@ -5,7 +5,7 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fastify } from 'fastify'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 
 const [options = '{}', milliseconds = '0'] = process.argv.slice(2)
 const started: string[] = []

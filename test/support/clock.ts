@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import type { Clock } from '../../src/index.js'
+import type { Clock } from '../../src/sluice/index.js'
 
 export type FakeClock = Clock & { advance(ms: number): void }
 

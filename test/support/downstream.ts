@@ -2,7 +2,7 @@
  * Simulated time, so that minutes cost milliseconds: requests arrive at random, pass a limiter, and go
  * to a downstream that does `slots` at once in `rtt` milliseconds and thrashes beyond them.
  */
-import { Limiter, type LimitOption, type Token } from '../../src/index.js'
+import { Limiter, type LimitOption, type Token } from '../../src/sluice/index.js'
 import { fakeClock } from './clock.js'
 
 export interface World {

@@ -1,7 +1,7 @@
 /** A server of HTTP/2 to be drained and closed, with clients of every kind. */
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { type Deferred, deferred } from './deferred.js'
 import { type Client, dial, type Transport } from './http2.js'
 

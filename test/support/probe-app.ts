@@ -1,7 +1,7 @@
 /** An app with every way a request can end, all of it under a route limit and the app's limit. */
 import { Readable } from 'node:stream'
 import { type FastifyInstance, fastify } from 'fastify'
-import sluice, { type SluiceOptions } from '../../src/index.js'
+import sluice, { type SluiceOptions } from '../../src/sluice/index.js'
 import { type Deferred, deferred } from './deferred.js'
 import { until } from './wire.js'
 

@@ -2,7 +2,12 @@
  * Routes before one downstream in simulated time, event by event: requests arrive at random, pass a
  * real limiter and its queue, and leave when their client's patience ends; work that has begun goes on.
  */
-import { type LimitAlgorithm, Limiter, type LimitOption, type Token } from '../../src/index.js'
+import {
+  type LimitAlgorithm,
+  Limiter,
+  type LimitOption,
+  type Token,
+} from '../../src/sluice/index.js'
 import { fakeClock } from './clock.js'
 
 export interface Route {

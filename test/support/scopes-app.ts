@@ -1,7 +1,7 @@
 /** Keys, groups, routes and the app; priorities, deadlines, queue timeouts, streams and hijacks. */
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import sluice from '../../src/index.js'
+import sluice from '../../src/sluice/index.js'
 import { pause, random } from './storm.js'
 
 export const scopePaths = [

@@ -3,7 +3,7 @@
  * known here: a downstream of ten slots, or of as many as it takes.
  */
 import { describe, expect, test } from 'vitest'
-import { AutoLimit, type LimitOption } from '../../../src/index.js'
+import { AutoLimit, type LimitOption } from '../../../src/sluice/index.js'
 import { seeded } from '../../support/downstream.js'
 import { type Course, type Downstream, normal, type Route, run } from '../../support/queueing.js'
 

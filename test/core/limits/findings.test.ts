@@ -1,6 +1,6 @@
 /** What `auto` tells of itself is what happened: each cause of a move, what is waited for, and how much. */
 import { expect, test } from 'vitest'
-import { AutoLimit, Limiter } from '../../../src/index.js'
+import { AutoLimit, Limiter } from '../../../src/sluice/index.js'
 import { fakeClock } from '../../support/clock.js'
 import { seeded } from '../../support/downstream.js'
 import { run } from '../../support/queueing.js'

@@ -11,7 +11,7 @@ import {
   type LimitAlgorithm,
   VegasLimit,
   WindowedLimit,
-} from '../../../src/index.js'
+} from '../../../src/sluice/index.js'
 
 interface Run {
   algorithm: 'aimd' | 'vegas' | 'gradient2' | 'windowed-gradient2'

@@ -7,7 +7,7 @@ import {
   Limiter,
   VegasLimit,
   WindowedLimit,
-} from '../../../src/index.js'
+} from '../../../src/sluice/index.js'
 import { fakeClock } from '../../support/clock.js'
 
 function feed(limit: LimitAlgorithm, rtt: number, inFlight = 1000, dropped = false): number {

@@ -1,6 +1,6 @@
 /** A limit that is only named: what it becomes, and what its options refuse. */
 import { describe, expect, test } from 'vitest'
-import { Limiter, type LimitOption } from '../../../src/index.js'
+import { Limiter, type LimitOption } from '../../../src/sluice/index.js'
 
 describe('by name', () => {
   test.each(['aimd', 'vegas', 'gradient2'] as const)('%s starts at 20', (limit) => {

@@ -1,7 +1,7 @@
 /** When a limit is probed, and for how long, in exact numbers. */
 import { expect, test } from 'vitest'
-import type { LimitAlgorithm } from '../../../src/core/limits/limit.js'
-import { ProbedLimit } from '../../../src/core/limits/probed.js'
+import type { LimitAlgorithm } from '../../../src/sluice/core/limits/limit.js'
+import { ProbedLimit } from '../../../src/sluice/core/limits/probed.js'
 
 const LIMIT = 10
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import patterns from '../../../routes/patterns/index.js'
 import { PATTERNS } from '../../../routes/patterns/list.js'
 import { buildApp, createApp, PUBLIC_FOLDER } from '../../../src/app.js'
-import sluice from '../../../src/index.js'
+import sluice from '../../../src/sluice/index.js'
 
 let app: FastifyInstance
 beforeAll(async () => {

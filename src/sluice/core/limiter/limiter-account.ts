@@ -1,0 +1,163 @@
+/** What went through a limiter and what did not: counts since it was made. */
+import { Histogram } from '../histogram.js'
+import { type FoundLimit, foundLimit, type LimitFindings } from '../limits/findings.js'
+import type { LoopFindings } from '../loop/loop-findings.js'
+import type { CancelReason } from '../queue/waiter.js'
+
+/** Why work was shed. */
+export type RejectReason = CancelReason
+
+export interface LimiterSnapshot {
+  readonly name: string
+  /** How many may be in flight. */
+  readonly limit: number
+  readonly inFlight: number
+  readonly queued: number
+  /** Since the limiter was made, as are the rejected. */
+  readonly admitted: number
+  readonly rejected: Readonly<Record<RejectReason, number>>
+  /** Of the admitted, those whose work went on for too long after its answer. */
+  readonly abandoned: number
+  /** How long the admitted waited, in milliseconds; 0 without data. */
+  readonly waitMs: { readonly p50: number; readonly p99: number }
+  /** What limits that find themselves saw, and why they moved; absent where there are none. */
+  readonly found?: readonly FoundLimit[]
+  /** Of the event loop's limiter: what it sees of the loop. */
+  readonly loop?: LoopFindings
+}
+
+interface AnyLimiterView {
+  readonly name: string
+  readonly limit: number
+  readonly inFlight: number
+  readonly queued: number
+  /** How many were let through since it was made. */
+  readonly admitted: number
+  /** How many were shed since it was made, by reason. */
+  readonly rejected: Readonly<Record<RejectReason, number>>
+  /** Of the admitted, those whose work went on for too long after its answer. */
+  readonly abandoned: number
+  /** How long the admitted waited. @internal */
+  readonly waits: Histogram
+  /** @internal */
+  readonly found?: readonly FoundLimit[] | undefined
+  /** @internal */
+  readonly loop?: LoopFindings | undefined
+  snapshot(): LimiterSnapshot
+  close(): void
+}
+
+interface FixedLimiterView extends AnyLimiterView {
+  readonly isFixed: true
+  /** Changes the limit: the limiter's, or that of each of its keys. As `Limiter.setLimit`. */
+  setLimit(limit: number): void
+}
+
+interface FoundLimiterView extends AnyLimiterView {
+  /** An algorithm finds the limit, or nothing can change it; absent: so it is. */
+  readonly isFixed?: false
+  /** Throws a TypeError where it is. */
+  setLimit?(limit: number): void
+}
+
+/**
+ * Whatever has a limit, a queue and an account: one limiter, or one for each of many keys. Where it
+ * `isFixed`, `setLimit` may change it.
+ */
+export type LimiterView = FixedLimiterView | FoundLimiterView
+
+export class LimiterAccount {
+  admitted = 0
+  abandoned = 0
+  readonly rejected: Record<RejectReason, number> = {
+    queue_full: 0,
+    queue_timeout: 0,
+    deadline: 0,
+    pressure: 0,
+    closed: 0,
+    aborted: 0,
+  }
+  /** How long the admitted waited. */
+  readonly waits: Histogram = new Histogram()
+
+  /** Counts a rejection, and is it. */
+  reject(reason: RejectReason, error: unknown): Promise<never> {
+    this.rejected[reason]++
+    return Promise.reject(error)
+  }
+}
+
+export function takeLimiterSnapshot(
+  view: AnyLimiterView,
+  account: LimiterAccount,
+): LimiterSnapshot {
+  const { found, loop } = view
+  return {
+    name: view.name,
+    limit: view.limit,
+    inFlight: view.inFlight,
+    queued: view.queued,
+    admitted: account.admitted,
+    rejected: { ...account.rejected },
+    abandoned: account.abandoned,
+    waitMs: { p50: account.waits.quantile(0.5), p99: account.waits.quantile(0.99) },
+    ...(found === undefined ? {} : { found }),
+    ...(loop === undefined ? {} : { loop }),
+  }
+}
+
+/** What a limiter has beside its limit and its queue: a name, and accounts. */
+export abstract class AccountedLimiter implements AnyLimiterView {
+  readonly name: string
+  abstract readonly limit: number
+  abstract readonly inFlight: number
+  abstract readonly queued: number
+  /** How many wait for something else before they may ask it. @internal */
+  outside = 0
+  protected readonly account: LimiterAccount
+  /** Of its limit, where that finds itself and can tell. */
+  protected findings: LimitFindings | undefined = undefined
+
+  constructor(name: string, account: LimiterAccount) {
+    this.name = name
+    this.account = account
+  }
+
+  get admitted(): number {
+    return this.account.admitted
+  }
+
+  get rejected(): Readonly<Record<RejectReason, number>> {
+    return this.account.rejected
+  }
+
+  get abandoned(): number {
+    return this.account.abandoned
+  }
+
+  /** @internal */
+  get found(): readonly FoundLimit[] | undefined {
+    return this.findings && [foundLimit(this, this.findings)]
+  }
+
+  /** @internal */
+  get loop(): LoopFindings | undefined {
+    return undefined
+  }
+
+  /** @internal */
+  get waits(): Histogram {
+    return this.account.waits
+  }
+
+  /** For the plugin: work that it shed before it came here. @internal */
+  countRejected(reason: RejectReason): void {
+    this.account.rejected[reason]++
+  }
+
+  snapshot(): LimiterSnapshot {
+    return takeLimiterSnapshot(this, this.account)
+  }
+
+  abstract close(): void
+}
