@@ -1,7 +1,7 @@
 /** Builds the Fastify app: the plugin, then the routes, then the static files. It never listens. */
 import { type IncomingMessage, maxHeaderSize, type Server, STATUS_CODES } from 'node:http'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import {
   type FastifyBaseLogger,
   type FastifyHttpOptions,
@@ -36,10 +36,7 @@ import { ErrorsOnly, logRequests } from './server/request-log.js'
 
 const require = createRequire(import.meta.url)
 /** The folder of `data.txt` and of all that `/public/*` serves. */
-export const PUBLIC_FOLDER: string = join(
-  dirname(require.resolve('fastify-sluice/package.json')),
-  'public',
-)
+export const PUBLIC_FOLDER: string = dirname(require.resolve('#public/data.txt'))
 
 /**
  * By itself Node looks for headers and requests that take too long every 30 s, so that a minute may

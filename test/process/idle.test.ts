@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..')
 const script = `
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fastify } from 'fastify'
-import sluice from './dist/src/index.js'
+import sluice from 'fastify-sluice'
 const apps = [fastify(), fastify(), fastify()]
 for (const app of apps) {
   await app.register(sluice, { limit: 1, pressure: true })
