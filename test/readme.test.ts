@@ -1,6 +1,6 @@
 /** The README tells the truth: its tables are those of the source, its examples run as written. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance, HTTPMethods } from 'fastify'
@@ -10,7 +10,7 @@ import { schema } from '../src/config.js'
 import { EXAMPLES } from '../src/server/examples.js'
 import * as errors from '../src/sluice/core/errors.js'
 import { EXEMPT } from '../src/sluice/plugin/options.js'
-import { readme, root, table } from './support/readme.js'
+import { PAGES, readme, root, table } from './support/readme.js'
 
 interface Annotated {
   default?: unknown
@@ -57,7 +57,7 @@ test('the examples have the ports and files that the table gives them', () => {
   )
   for (const [, paths = '', , source = ''] of rows) {
     const file = /\((.+)\)/.exec(source)?.[1] ?? ''
-    const code = readFileSync(join(root, file), 'utf8')
+    const code = readFileSync(join(root, 'routes', file), 'utf8')
     for (const path of paths.match(/\/\w*/g) ?? []) expect(code).toContain(`'${path}'`)
   }
 })
@@ -144,12 +144,43 @@ test('the command that changes a limit changes it', async () => {
 })
 
 test('the dependencies are those of the package, each with its reason', () => {
-  const { dependencies, peerDependencies } = JSON.parse(
-    readFileSync(join(root, 'package.json'), 'utf8'),
-  ) as Record<string, Record<string, string>>
+  const needed = ['package.json', 'src/sluice/package.json'].flatMap((file) => {
+    const { dependencies, peerDependencies } = JSON.parse(
+      readFileSync(join(root, file), 'utf8'),
+    ) as Record<string, Record<string, string>>
+    return Object.keys({ ...dependencies, ...peerDependencies })
+  })
   const named = table('package').flatMap(([names = '']) => names.split(', '))
-  expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...peerDependencies }).sort())
+  expect(named.sort()).toEqual([...new Set(needed)].sort())
 })
+
+test('the first page is read in five minutes', () => {
+  const words = readFileSync(join(root, 'README.md'), 'utf8').split(/\s+/).length
+  expect(words).toBeLessThanOrEqual(2000)
+})
+
+test.each(PAGES)('every link of %s leads somewhere', (page) => {
+  const text = readFileSync(join(root, page), 'utf8')
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+  const wrong = links.filter((link) => {
+    if (/^https?:/.test(link)) return false
+    const [path = '', anchor] = link.split('#')
+    const target = path === '' ? join(root, page) : join(root, page, '..', path)
+    if (!existsSync(target)) return true
+    return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor)
+  })
+  expect(wrong).toEqual([])
+})
+
+/** As they are made of headings. */
+function anchorsOf(page: string): string[] {
+  return [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 test('every script that it names exists', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

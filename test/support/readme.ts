@@ -1,9 +1,21 @@
-/** The README, and its tables. */
+/** The pages of the project, and their tables. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 export const root: string = resolve(import.meta.dirname, '../..')
-export const readme: string = readFileSync(join(root, 'README.md'), 'utf8')
+
+/** The first page, and one beside each subject. */
+export const PAGES: readonly string[] = [
+  'README.md',
+  'src/sluice/README.md',
+  'routes/README.md',
+  'routes/patterns/README.md',
+  'load-tests/README.md',
+  'deploy/README.md',
+]
+
+/** All of them. */
+export const readme: string = PAGES.map((page) => readFileSync(join(root, page), 'utf8')).join('\n')
 
 /** The cells of the table whose header row starts with this cell. */
 export function table(firstHeader: string): string[][] {
