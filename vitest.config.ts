@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** Parts of the library and routes in an app of their own: they leave nothing behind in their process. */
-const PARTS = ['test/core/**', 'test/plugin/**', 'test/routes/**']
+const PARTS = ['test/sluice/core/**', 'test/sluice/plugin/**', 'test/routes/**']
 
 const root = import.meta.dirname
 

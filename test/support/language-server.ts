@@ -39,7 +39,7 @@ export class LanguageServer {
   static async open(text: string): Promise<LanguageServer> {
     const server = new LanguageServer()
     server.#text = text.split('\n')
-    server.#uri = pathToFileURL(join(root, 'test/plugin/opened-in-memory.ts')).href
+    server.#uri = pathToFileURL(join(root, 'test/sluice/plugin/opened-in-memory.ts')).href
     await server.#ask('initialize', {
       processId: process.pid,
       rootUri: pathToFileURL(root).href,
