@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Question, Usage } from './subjects/main.js'
+import type { Question, Usage } from './subjects/messages.js'
 
 const BUILT = new URL('../dist/load/load-tests/', import.meta.url)
 const FIRST = new URL('tick-object.js', BUILT).href

@@ -59,6 +59,29 @@ test('imports run one way: core, metrics, plugin, app, server; server and routes
   expect(wrong).toEqual([])
 })
 
+test('nothing imports what imports it, types included', () => {
+  const all = ['src', 'routes', 'load-tests'].flatMap(files)
+  const targets = new Map(
+    all.map((file) => [file, importsOf(file).map((target) => sourceOf(target, all))]),
+  )
+  const done = new Set<string>()
+  const circles: string[] = []
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' -> '))
+    if (done.has(file) || path.includes(file)) return
+    for (const target of targets.get(file) ?? []) if (target) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of all) visit(file, [])
+  expect(all.length).toBeGreaterThan(200)
+  expect(circles).toEqual([])
+})
+
+/** What is imported as JavaScript is written as TypeScript. */
+function sourceOf(target: string, all: readonly string[]): string | undefined {
+  return [target, target.replace(/\.js$/, '.ts')].find((file) => all.includes(file))
+}
+
 test('the core knows no Fastify, no HTTP, and no clock but the one default', () => {
   const wrong = files('src/sluice/core').flatMap((file) => {
     const source = readFileSync(join(root, file), 'utf8')

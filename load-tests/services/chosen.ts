@@ -1,6 +1,6 @@
 /** What of the scenario may be chosen on its command line. */
 import type { Chosen } from '../scenario.js'
-import { type ContenderName, contenderNamed } from './contenders.js'
+import { type ContenderName, contenderNamed } from './contender-names.js'
 import { kinds, serviceOf } from './menu.js'
 import type { Parameters } from './service.js'
 

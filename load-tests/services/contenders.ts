@@ -1,5 +1,6 @@
 /** What stands before a service. */
 import type { RouteConcurrency, SluiceOptions } from 'fastify-sluice'
+import type { ContenderName } from './contender-names.js'
 import type { Service } from './service.js'
 
 /** All that is given where nobody knows anything. */
@@ -15,18 +16,6 @@ export type Contender =
       /** Of the route that the service names. */
       readonly route?: RouteConcurrency
     }
-
-export const CONTENDERS = ['unprotected', 'under-pressure', 'fixed', 'default', 'auto'] as const
-/** By name, with nothing else. */
-export const ALGORITHMS = ['gradient2', 'vegas', 'aimd'] as const
-export type ContenderName = (typeof CONTENDERS | typeof ALGORITHMS)[number]
-
-/** @throws RangeError for none of them */
-export function contenderNamed(name: string): ContenderName {
-  const known = [...CONTENDERS, ...ALGORITHMS].find((one) => one === name)
-  if (known === undefined) throw new RangeError(`no contender ${name}`)
-  return known
-}
 
 /** @param limit of a fixed one */
 export function contenderOf(

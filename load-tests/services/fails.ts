@@ -1,5 +1,5 @@
 /** What befalls a service that waits for an upstream of some slots. */
-import { ALGORITHMS, type ContenderName } from './contenders.js'
+import { ALGORITHMS, type ContenderName } from './contender-names.js'
 import { type Kind, kind, type Trouble } from './service.js'
 import { asking } from './wait.js'
 

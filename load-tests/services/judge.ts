@@ -1,7 +1,7 @@
 /** Rules of what must hold, and what becomes of them as checks. */
 import type { Check } from '../scenario.js'
 import type { Found } from './campaign.js'
-import type { ContenderName } from './contenders.js'
+import type { ContenderName } from './contender-names.js'
 import type { Merged, MergedFigures } from './merge.js'
 
 type Case = readonly [where: string, value: number]

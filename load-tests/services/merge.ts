@@ -1,6 +1,6 @@
 /** The same point with several seeds, as the median of each figure. */
 import { median, middle } from '../statistics.js'
-import type { ContenderName } from './contenders.js'
+import type { ContenderName } from './contender-names.js'
 import { share } from './figures.js'
 import type { Point, StreamFigures } from './measure.js'
 import type { Window } from './windows.js'

@@ -1,7 +1,7 @@
 /** The contract between a service, the process that runs it, and whoever loads and judges it. */
 import type { FastifyInstance } from 'fastify'
 import type { Subject } from '../subject.js'
-import type { ContenderName } from './contenders.js'
+import type { ContenderName } from './contender-names.js'
 
 export interface Stream {
   readonly name: string

@@ -8,17 +8,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { collectAll } from '../collect.js'
 import { subjects } from './menu.js'
-
-export interface Usage {
-  /** Seconds of processor time since the start, all threads. */
-  readonly cpu: number
-  /** Bytes of live objects on the heap and behind it. */
-  readonly memory: number
-  /** Open ones. */
-  readonly connections: number
-}
-
-export type Question = 'usage' | 'live memory'
+import type { Question, Usage } from './messages.js'
 
 const [name = '', setting] = process.argv.slice(2)
 const subject = subjects[name]

@@ -6,7 +6,7 @@
 import { collectDefaultMetrics as collectOfPromClient, type Registry } from 'prom-client'
 import { show, wrongType } from '../core/check.js'
 import { DelayWindow } from './delay-window.js'
-import type { Family } from './families.js'
+import type { Family } from './family.js'
 import { addFamilies } from './prometheus.js'
 
 /** Milliseconds: whoever scrapes twice a minute misses no stall. */

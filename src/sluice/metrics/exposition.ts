@@ -4,7 +4,7 @@
  * from objects, at twenty times the cost.
  */
 import { Histogram } from '../core/histogram.js'
-import type { Family, Labels } from './families.js'
+import type { Family, Labels } from './family.js'
 
 /** @param labels that every series gets besides its own */
 export function expose({ name, type, help, read }: Family, open: boolean, labels: Labels): string {

@@ -5,25 +5,10 @@
 import type { Histogram } from '../core/histogram.js'
 import type { LimiterView } from '../core/limiter/limiter-account.js'
 import type { EventLoopMonitor } from './event-loop.js'
+import type { Family, Series } from './family.js'
 import { foundFamilies } from './found-families.js'
 import type { SnapshotSource } from './snapshot.js'
 import type { RouteTraffic } from './traffic.js'
-
-export type Labels = Readonly<Record<string, string | number>>
-
-export interface Series {
-  readonly labels: Labels
-  readonly value: number | Histogram
-}
-
-export interface Family {
-  readonly name: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly help: string
-  /** How the values of several processes become one. */
-  readonly aggregator?: 'sum' | 'min' | 'max' | 'average'
-  read(): Series[]
-}
 
 /** What they are read off. */
 export type Source = Pick<SnapshotSource, 'traffic' | 'limiters'> & {

@@ -5,7 +5,7 @@
 import type { LimiterView } from '../core/limiter/limiter-account.js'
 import type { FoundLimit } from '../core/limits/findings.js'
 import type { LoopFindings } from '../core/loop/loop-findings.js'
-import type { Family, Series } from './families.js'
+import type { Family, Series } from './family.js'
 
 export function foundFamilies(source: { readonly limiters: readonly LimiterView[] }): Family[] {
   const ofFound = (read: (one: FoundLimit) => number) => (): Series[] =>

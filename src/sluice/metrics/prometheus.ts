@@ -5,7 +5,7 @@
 import { type Metric, Registry, type RegistryContentType } from 'prom-client'
 import { Histogram } from '../core/histogram.js'
 import { canonical, expose } from './exposition.js'
-import type { Family, Labels, Series } from './families.js'
+import type { Family, Labels, Series } from './family.js'
 
 /** What prom-client has of each metric, and does not say in its types. */
 interface ReadableMetric {

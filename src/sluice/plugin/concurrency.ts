@@ -4,7 +4,8 @@ import { show } from '../core/check.js'
 import type { LimiterView } from '../core/limiter/limiter-account.js'
 import type { LoopLimiter } from '../core/loop/loop-limiter.js'
 import { EventLoopMonitor } from '../metrics/event-loop.js'
-import { createFamilies, type Family } from '../metrics/families.js'
+import { createFamilies } from '../metrics/families.js'
+import type { Family } from '../metrics/family.js'
 import { type Interval, startInterval } from '../metrics/interval.js'
 import { type ConcurrencyRegistry, createRegistry } from '../metrics/prometheus.js'
 import { type Snapshot, takeSnapshot } from '../metrics/snapshot.js'
@@ -26,7 +27,7 @@ export class Concurrency implements AppConcurrency {
   readonly traffic = new Traffic()
   readonly limiters: LimiterView[] = []
   readonly eventLoop = new EventLoopMonitor()
-  readonly active: ActiveRequests
+  readonly active: ActiveRequests<ActiveRequest>
   readonly families: readonly Family[] = createFamilies(this)
   readonly registry: ConcurrencyRegistry = createRegistry(this.families)
   readonly shutdown: Drain

@@ -13,14 +13,13 @@ import type {
   Observable,
 } from '@opentelemetry/api'
 import { Histogram } from '../core/histogram.js'
-import type { Family, Labels } from '../metrics/families.js'
-import type { ActiveRequests } from './request/active-requests.js'
-import { UNMATCHED } from './routes/routes.js'
+import type { Family, Labels } from '../metrics/family.js'
+import { UNMATCHED } from './routes/route-name.js'
 import type { RequestSpan } from './types.js'
 
 export interface TelemetrySource {
   readonly families: readonly Family[]
-  readonly active: ActiveRequests
+  readonly active: { observe(observer: (span: RequestSpan) => void): () => void }
   readonly scheme: 'http' | 'https'
 }
 

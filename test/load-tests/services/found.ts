@@ -1,7 +1,7 @@
 /** What a run would find where everything holds, to be changed by tests. */
 import type { Ended } from '../../../load-tests/paced.js'
 import type { Found } from '../../../load-tests/services/campaign.js'
-import type { ContenderName } from '../../../load-tests/services/contenders.js'
+import type { ContenderName } from '../../../load-tests/services/contender-names.js'
 import { figuresOf } from '../../../load-tests/services/figures.js'
 import type { Point } from '../../../load-tests/services/measure.js'
 import { serviceOf } from '../../../load-tests/services/menu.js'

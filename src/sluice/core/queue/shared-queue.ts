@@ -11,8 +11,8 @@
  */
 import { checkNumberIn, checkObject, show, wrongValue } from '../check.js'
 import type { Outcome, Token, TokenOwner } from '../limiter/token.js'
-import { type Level, type QueueOrder, WaitQueue } from './wait-queue.js'
-import type { Waiter } from './waiter.js'
+import { type QueueOrder, WaitQueue } from './wait-queue.js'
+import type { Level, Waiter } from './waiter.js'
 
 /** 0.1 * 30 is a bit more than 3. */
 const ROUNDING = 1e-9

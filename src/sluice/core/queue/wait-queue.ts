@@ -10,16 +10,9 @@
  * until the queue has been non-empty for 100 ms, then newest first until it has been empty: in an
  * overload the oldest are the ones whose callers have given up (Facebook, "Fail at Scale", 2015).
  */
-import type { CancelReason, Waiter } from './waiter.js'
+import type { CancelReason, Level, Waiter } from './waiter.js'
 
 export type QueueOrder = 'fifo' | 'lifo' | 'adaptive'
-
-/** The waiters of one priority, oldest first. */
-export interface Level<T> {
-  readonly priority: number
-  oldest: Waiter<T> | undefined
-  newest: Waiter<T> | undefined
-}
 
 /** Who hands out what is waited for. */
 export interface Desk<T> {

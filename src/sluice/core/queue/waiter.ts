@@ -6,7 +6,6 @@
 
 import { QueueTimeoutError } from '../errors.js'
 import { type AbortTarget, joinAbort, leaveAbort } from './abort-hub.js'
-import type { Level } from './wait-queue.js'
 
 /** Why a waiter left without a grant. */
 export type CancelReason =
@@ -16,6 +15,13 @@ export type CancelReason =
   | 'pressure'
   | 'closed'
   | 'aborted'
+
+/** The waiters of one priority, oldest first. */
+export interface Level<T> {
+  readonly priority: number
+  oldest: Waiter<T> | undefined
+  newest: Waiter<T> | undefined
+}
 
 export interface WaiterOwner<T> {
   /** Takes the waiter out of the queue. */

@@ -28,7 +28,7 @@ export class Drain {
   started = false
   /** New work is refused. */
   refusing = false
-  readonly #active: ActiveRequests
+  readonly #active: ActiveRequests<ActiveRequest>
   readonly #connections: Connections
   readonly #onRefusing: () => void
   #deadline = 0
@@ -36,7 +36,11 @@ export class Drain {
   #timer: NodeJS.Timeout | undefined
 
   /** @param onRefusing is called once, when new work begins to be refused. */
-  constructor(active: ActiveRequests, connections: Connections, onRefusing: () => void) {
+  constructor(
+    active: ActiveRequests<ActiveRequest>,
+    connections: Connections,
+    onRefusing: () => void,
+  ) {
     this.#active = active
     this.#connections = connections
     this.#onRefusing = onRefusing

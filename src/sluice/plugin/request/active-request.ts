@@ -14,15 +14,17 @@ import type { RouteTraffic } from '../../metrics/traffic.js'
 import { isPipelined, turnOf, unwatch, watch } from '../connections/pipelining.js'
 import type { RequestConcurrency } from '../types.js'
 import type { ActiveRequests } from './active-requests.js'
-import type { Admitting } from './admission.js'
+import type { Admitting } from './admitting.js'
 import { Aftermath, owesWork, watchReader } from './aftermath.js'
 import { type EndRules, RequestState } from './request-state.js'
 import { spanOf } from './request-view.js'
 import { isWhole, watchEnd } from './response-end.js'
 import { beginAnew, endAll, haveWaited, outcomeOf } from './tokens.js'
 
+type List = ActiveRequests<ActiveRequest>
+
 export class ActiveRequest extends RequestState implements RequestConcurrency {
-  readonly #list: ActiveRequests
+  readonly #list: List
   readonly #pipelined: boolean
   /** When its answer began; 0 if it went around Fastify, or nobody learns from it. */
   #answeredAt = 0
@@ -32,7 +34,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   #abortReason: unknown
   #aftermath: Aftermath | undefined
 
-  constructor(list: ActiveRequests, route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
+  constructor(list: List, route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
     const { raw } = reply.request
     super(route, rules, reply)
     this.#list = list

@@ -15,10 +15,10 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
-import type { ActiveRequest } from './active-request.js'
+import type { RequestState } from './request-state.js'
 
 /** Whether any work is left, or may be, of a request that has just been closed. */
-export function owesWork(request: ActiveRequest): boolean {
+export function owesWork(request: RequestState): boolean {
   const { rules, outcome, sending, isReplaced } = request
   // So many open connections are what a limit of upgraded ones means.
   if (rules.releaseOn === 'close' || request.isUpgraded) return false
@@ -43,7 +43,7 @@ export function isUnread(raw: IncomingMessage): boolean {
  * Its `onSend` hooks have passed, which may have made another stream of it; what is left is to send it.
  * Over HTTP/2 the end of an answer to a stream that was reset is its close.
  */
-function isWritten({ stream, response }: ActiveRequest): boolean {
+function isWritten({ stream, response }: RequestState): boolean {
   if (response.headersSent || response.writableEnded) return true
   if (response.listenerCount('unpipe') > 0) return true
   if (stream === undefined) return false
@@ -60,7 +60,7 @@ function readableOf(stream: object): ReadableStream | undefined {
 export class Aftermath {
   readonly #timer: NodeJS.Timeout | undefined
 
-  constructor(request: ActiveRequest) {
+  constructor(request: RequestState) {
     const { abandonAfter } = request.rules
     if (abandonAfter !== Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(abandon, abandonAfter, request).unref()
@@ -77,12 +77,12 @@ export class Aftermath {
   }
 }
 
-function abandon(request: ActiveRequest): void {
+function abandon(request: RequestState): void {
   request.abandon()
 }
 
 /** What Fastify calls when all hooks have passed, and calls in vain now. */
-function watchWrites(request: ActiveRequest): void {
+function watchWrites(request: RequestState): void {
   const { response } = request
   const { writeHead, end } = response
   response.writeHead = ((...given: Parameters<typeof writeHead>) => {
@@ -97,14 +97,14 @@ function watchWrites(request: ActiveRequest): void {
 }
 
 /** It never comes to an end: nobody can read from a connection that is closed. */
-function hasUnreadBody({ request: { headers, raw } }: ActiveRequest): boolean {
+function hasUnreadBody({ request: { headers, raw } }: RequestState): boolean {
   const hasBody =
     headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
   return hasBody && isUnread(raw)
 }
 
 /** Before a body that nobody can read any more it asks whether there was an answer, and goes no further. */
-function watchHooks(request: ActiveRequest): void {
+function watchHooks(request: RequestState): void {
   const { reply } = request
   const prototype = Object.getPrototypeOf(reply)
   Object.defineProperty(reply, 'sent', {
@@ -116,7 +116,7 @@ function watchHooks(request: ActiveRequest): void {
 }
 
 /** It cancels a web stream that nobody is there for, and writes nothing. */
-export function watchReader(request: ActiveRequest, stream: object): void {
+export function watchReader(request: RequestState, stream: object): void {
   const source = readableOf(stream)
   if (source === undefined) return
   const { getReader } = source

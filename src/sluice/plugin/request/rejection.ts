@@ -9,7 +9,7 @@ import {
 import { RetryAfter } from '../../core/shedding/retry-after.js'
 import type { RejectFunction } from '../types.js'
 import type { ActiveRequest } from './active-request.js'
-import type { Refusal } from './admission.js'
+import type { Refusal } from './admitting.js'
 import { standIn } from './answer.js'
 import { isPromiseLike } from './promise-like.js'
 

@@ -5,7 +5,7 @@ import type { Token } from '../../core/limiter/token.js'
 import type { Waiter } from '../../core/queue/waiter.js'
 import type { RouteTraffic } from '../../metrics/traffic.js'
 import type { ReleaseOn, RequestSpan } from '../types.js'
-import type { Admitting, Refusal } from './admission.js'
+import type { Admitting, Refusal } from './admitting.js'
 import { wantsUpgrade } from './response-end.js'
 
 /** What its route says of how it ends. */
@@ -96,6 +96,12 @@ export abstract class RequestState {
     this.reply = reply
     this.response = reply.raw
   }
+
+  /** What was left of the work after the response, or its answer, is done. */
+  abstract workOver(): void
+
+  /** It went on for too long after the response. */
+  abstract abandon(): void
 
   get request(): FastifyRequest {
     return this.reply.request

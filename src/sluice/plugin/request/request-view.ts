@@ -1,15 +1,15 @@
 /** What the outside is told of a request: a view of it while it goes on, a plain object at its end. */
 
 import type { RequestInProgress, RequestSpan } from '../types.js'
-import type { ActiveRequest } from './active-request.js'
+import type { RequestState } from './request-state.js'
 
 /** What was written to the connection itself. */
 const SWITCHING_PROTOCOLS = 101
 
 export class RequestView implements RequestInProgress {
-  readonly #request: ActiveRequest
+  readonly #request: RequestState
 
-  constructor(request: ActiveRequest) {
+  constructor(request: RequestState) {
     this.#request = request
   }
 
@@ -54,7 +54,7 @@ export class RequestView implements RequestInProgress {
   }
 }
 
-export function spanOf(active: ActiveRequest, outcome: RequestSpan['outcome']): RequestSpan {
+export function spanOf(active: RequestState, outcome: RequestSpan['outcome']): RequestSpan {
   const { request, route, startedAt, refusal } = active
   return {
     id: request.id,
@@ -69,16 +69,16 @@ export function spanOf(active: ActiveRequest, outcome: RequestSpan['outcome']): 
   }
 }
 
-function waitOf({ waiter, waited, waitingSince }: ActiveRequest): number {
+function waitOf({ waiter, waited, waitingSince }: RequestState): number {
   return waiter === undefined ? waited : waited + performance.now() - waitingSince
 }
 
-function runOf(active: ActiveRequest): number {
+function runOf(active: RequestState): number {
   const { duration = performance.now() - active.startedAt } = active
   return Math.max(duration - waitOf(active), 0)
 }
 
-function statusOf({ outcome, response, isUpgraded }: ActiveRequest): number | undefined {
+function statusOf({ outcome, response, isUpgraded }: RequestState): number | undefined {
   if (outcome === undefined || outcome === 'aborted') return undefined
   return isUpgraded ? SWITCHING_PROTOCOLS : response.statusCode
 }

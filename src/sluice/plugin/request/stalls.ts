@@ -30,7 +30,7 @@ interface Standstill {
 }
 
 export class Stalls {
-  readonly #active: ActiveRequests
+  readonly #active: ActiveRequests<ActiveRequest>
   readonly #limiters: readonly LimiterView[]
   readonly #longest: number
   #known = new Map<ActiveRequest, Standstill>()
@@ -38,7 +38,11 @@ export class Stalls {
   #hurried = false
 
   /** @param longest milliseconds that an answer may stand still; Infinity: for ever */
-  constructor(active: ActiveRequests, limiters: readonly LimiterView[], longest: number) {
+  constructor(
+    active: ActiveRequests<ActiveRequest>,
+    limiters: readonly LimiterView[],
+    longest: number,
+  ) {
     this.#active = active
     this.#limiters = limiters
     this.#longest = longest

@@ -2,6 +2,9 @@
 import type { RouteOptions } from 'fastify'
 import { isPlainObject, show } from '../../core/check.js'
 
+/** The label of requests that no route matched. */
+export const UNMATCHED = '(unmatched)'
+
 /** Routes of one URL that differ by constraints have limiters, and so metrics, of their own. */
 export function nameOf({
   method,

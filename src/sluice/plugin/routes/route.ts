@@ -1,6 +1,6 @@
 /** What the plugin knows of a route: its counts, its limiters, and what its options say. */
 import type { RouteTraffic, Traffic } from '../../metrics/traffic.js'
-import type { Admitting } from '../request/admission.js'
+import type { Admitting } from '../request/admitting.js'
 import type { EndRules } from '../request/request-state.js'
 import type { PriorityFunction, ReleaseOn } from '../types.js'
 

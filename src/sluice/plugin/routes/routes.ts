@@ -16,7 +16,7 @@ import { checkNotFoundOptions, refuseBesideConfig } from './misplaced.js'
 import { Route } from './route.js'
 import { contextKeyOf, contextOf, type RouteContext } from './route-context.js'
 import { RouteLimiters } from './route-limiters.js'
-import { nameOf } from './route-name.js'
+import { nameOf, UNMATCHED } from './route-name.js'
 
 /** In the route's config, which Fastify keeps as one object from start to end. */
 export const kRoute: unique symbol = Symbol('sluice.route')
@@ -29,8 +29,6 @@ export type WorkOptions = Pick<
 type Hook = preHandlerHookHandler & preValidationHookHandler
 export type RouteConfig = NonNullable<RouteOptions['config']> & { [kRoute]?: Route }
 
-/** The label of requests that no route matched. */
-export const UNMATCHED = '(unmatched)'
 const NOWHERE = { name: UNMATCHED, url: UNMATCHED }
 const BODILESS = new Set(['GET', 'HEAD', 'TRACE'])
 
