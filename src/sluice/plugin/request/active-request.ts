@@ -5,8 +5,7 @@
  * Its methods are `private`, not `#private`: V8 brands each object of a class that has any of those.
  *
  * Permits return when the response is closed and, unless the route says otherwise, the work is over:
- * a hook or handler that goes on after its client left still uses what the permit stands for. What
- * work is left then, and how its end is known, is in aftermath.ts.
+ * a hook or handler that goes on after its client left still uses what it stands for (aftermath.ts).
  */
 import type { FastifyReply } from 'fastify'
 import type { Outcome, Token } from '../../core/limiter/token.js'
@@ -22,7 +21,6 @@ import { isWhole, watchEnd } from './response-end.js'
 import { beginAnew, endAll, haveWaited, outcomeOf } from './tokens.js'
 
 type List = ActiveRequests<ActiveRequest>
-
 export class ActiveRequest extends RequestState implements RequestConcurrency {
   readonly #list: List
   readonly #pipelined: boolean
