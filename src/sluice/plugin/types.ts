@@ -100,8 +100,9 @@ export interface Rejection {
 }
 
 /**
- * Returns the payload, or a promise of it; if it fails, its error is answered, with 500. The reply has its status, `Retry-After` and, before an unread body,
- * `Connection: close` already; it may be changed, but must not be sent.
+ * Returns the payload, or a promise of it; if it fails, its error is answered, with 500. The reply has
+ * its status, `Retry-After` and, before an unread body, `Connection: close` already; it may be changed,
+ * but must not be sent.
  */
 export type RejectFunction = (
   rejection: Rejection,

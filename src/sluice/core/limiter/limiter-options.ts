@@ -89,6 +89,15 @@ export function readLimiterOptions(options: LimiterOptions): LimiterSettings {
 }
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+export function priorityOf(options: Pick<LimiterAcquireOptions, 'priority'>): number {
+  checkObject('options', options)
+  checkNames(options, ['priority'])
+  const { priority = 0 } = options
+  checkNumber('priority', priority)
+  return priority
+}
+
+/** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function checkAcquireOptions(options: LimiterAcquireOptions): void {
   checkObject('options', options)
   checkNames(options, ['signal', 'timeout', 'priority'])

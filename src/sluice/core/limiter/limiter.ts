@@ -9,20 +9,16 @@
  * clock is read only for those that wait, until one of them has a deadline. Samples hold no wait: a
  * token's time begins at its grant.
  */
-import { checkNames, checkNumber, checkObject } from '../check.js'
 import type { Clock } from '../clock.js'
 import { REFUSALS } from '../queue/refusals.js'
 import { SharedQueue } from '../queue/shared-queue.js'
 import { type Desk, WaitQueue } from '../queue/wait-queue.js'
 import { type CancelReason, Waiter, type WaiterOwner } from '../queue/waiter.js'
+import { runWith, type Work } from '../run.js'
 import { Learning } from './learning.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
-import {
-  checkAcquireOptions,
-  type LimiterAcquireOptions,
-  type LimiterOptions,
-  readLimiterOptions,
-} from './limiter-options.js'
+import type { LimiterAcquireOptions, LimiterOptions } from './limiter-options.js'
+import { checkAcquireOptions, priorityOf, readLimiterOptions } from './limiter-options.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 
 export class Limiter extends AccountedLimiter {
@@ -98,12 +94,7 @@ export class Limiter extends AccountedLimiter {
    * a waiter of the same or a higher priority, and its failure counts as no rejection.
    */
   tryAcquire(options?: Pick<LimiterAcquireOptions, 'priority'>): Token | undefined {
-    if (options === undefined) return this.take(0)
-    checkObject('options', options)
-    checkNames(options, ['priority'])
-    const { priority = 0 } = options
-    checkNumber('priority', priority)
-    return this.take(priority)
+    return this.take(options === undefined ? 0 : priorityOf(options))
   }
 
   /** For the plugin: `tryAcquire` of a priority that was checked. @internal */
@@ -130,6 +121,14 @@ export class Limiter extends AccountedLimiter {
     const waiter = this.#enqueue(priority, timeout, signal)
     if (timeout !== undefined) waiter.deadline = Number.POSITIVE_INFINITY
     return waiter.promise
+  }
+
+  /**
+   * Runs the work with a token, and ends that by how the work ends: a value is a sample, a
+   * `TimeoutError` a drop. Rejects as `acquire` does, without calling `work`, or as the work does.
+   */
+  async run<T>(work: Work<T>, options: LimiterAcquireOptions = {}): Promise<T> {
+    return runWith(await this.acquire(options), work, options.signal)
   }
 
   /**

@@ -19,6 +19,7 @@ import {
 import { ClosedError, QueueTimeoutError } from '../errors.js'
 import { type Desk, WaitQueue } from '../queue/wait-queue.js'
 import { Waiter, type WaiterOwner } from '../queue/waiter.js'
+import type { Work } from '../run.js'
 import { Permit, type PermitOwner } from './permit.js'
 
 export interface AcquireOptions {
@@ -103,6 +104,19 @@ export class Semaphore {
       return this.#acquire(permits, signal, timeout, priority)
     } catch (error) {
       return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Runs the work with a permit, and gives that back however the work ends. Rejects as `acquire` does,
+   * without calling `work`, or as the work does.
+   */
+  async run<T>(work: Work<T>, options?: AcquireOptions): Promise<T> {
+    const permit = await this.acquire(options)
+    try {
+      return await work(options?.signal)
+    } finally {
+      permit.release()
     }
   }
 
