@@ -100,9 +100,8 @@ export interface Rejection {
 }
 
 /**
- * Returns the payload, or a promise of it; if it fails, its error is answered, with 500. The reply has
- * its status, `Retry-After` and, before an unread body, `Connection: close` already; it may be changed,
- * but must not be sent.
+ * Returns the payload, or a promise of it; if it fails, 500 is answered. The reply has its status,
+ * `Retry-After` and, before an unread body, `Connection: close`; it may be changed, and not be sent.
  */
 export type RejectFunction = (
   rejection: Rejection,
