@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-/** Parts of the library and routes in an app of their own: they leave nothing behind in their process. */
-const PARTS = ['test/sluice/core/**', 'test/sluice/plugin/**', 'test/routes/**']
+/** Parts of the library, routes and sockets, in apps of their own: they leave nothing behind in their process. */
+const PARTS = ['test/sluice/core/**', 'test/sluice/plugin/**', 'test/routes/**', 'test/sockets/**']
 
 const root = import.meta.dirname
 

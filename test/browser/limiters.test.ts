@@ -42,7 +42,10 @@ await describePage('what the limiters see', (stage) => {
       const loop = page.locator('#loop tbody tr').filter({ hasText: /^GET \/fast/ })
       await expect.poll(() => loop.locator('td').first().textContent()).toMatch(/^[\d.]+ ms$/)
       const said = await page.locator('#loop caption').textContent()
-      expect(said).toMatch(/^What is due waits [\d.]+ ms .* may need as much as there is\.$/)
+      // A machine that is busy makes a loop late.
+      expect(said).toMatch(
+        /^What is due waits [\d.]+ ms .* may need (as much as there is|at most [\d.]+ ms)\.$/,
+      )
     }))
 
   test('who sets every limit by hand is shown no table of what was found', async () => {
