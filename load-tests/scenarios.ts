@@ -7,6 +7,7 @@ import fast from './scenarios/fast.js'
 import file from './scenarios/file.js'
 import limited from './scenarios/limited.js'
 import overload from './scenarios/overload.js'
+import replicas from './scenarios/replicas.js'
 import services from './scenarios/services.js'
 import slowFast from './scenarios/slow-fast.js'
 import step from './scenarios/step.js'
@@ -24,4 +25,5 @@ export const scenarios: readonly Scenario[] = [
   step,
   services,
   versus,
+  replicas,
 ]

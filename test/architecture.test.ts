@@ -28,6 +28,7 @@ function importsOf(file: string): string[] {
 const allowed: [RegExp, RegExp][] = [
   [/^src\/sluice\/core\//, /^src\/sluice\/core\//],
   [/^src\/sluice\/metrics\//, /^src\/sluice\/(core|metrics)\//],
+  [/^src\/sluice\/shared\//, /^src\/sluice\/(core|metrics|shared)\//],
   [/^src\/sluice\/plugin\//, /^src\/sluice\/(core|metrics|plugin)\//],
   [/^src\/sluice\/index\.ts/, /^src\/sluice\/(core|metrics|plugin)\//],
   [/^src\/config\.ts/, /^$/],

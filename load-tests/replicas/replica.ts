@@ -1,0 +1,120 @@
+/** A replica of a service, as the simulation sees it: callers that ask again as soon as they are done. */
+import type { SharedLimiterOptions } from '../../src/sluice/shared/options.js'
+import { SharedLimiter } from '../../src/sluice/shared/shared-limiter.js'
+import { mulberry32 } from '../schedule.js'
+import type { World } from './world.js'
+
+export interface Replica {
+  readonly inFlight: number
+  callers: number
+}
+
+/** Milliseconds that a piece of work takes, on average; between half of it and half more. */
+const WORK = 50
+
+export function workTime(random: () => number): number {
+  return WORK * (0.5 + random())
+}
+
+/** Has a limit that somebody else sets. */
+export class CountedReplica implements Replica {
+  inFlight = 0
+  readonly #world: World
+  readonly #random: () => number
+  #limit: number
+  #callers = 0
+
+  constructor(world: World, seed: number, limit: number) {
+    this.#world = world
+    this.#random = mulberry32(seed)
+    this.#limit = limit
+  }
+
+  get callers(): number {
+    return this.#callers
+  }
+
+  set callers(callers: number) {
+    this.#callers = callers
+    this.#start()
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit
+    this.#start()
+  }
+
+  #start(): void {
+    while (this.inFlight < Math.min(this.#limit, this.#callers)) {
+      this.inFlight++
+      this.#world.after(workTime(this.#random), () => {
+        this.inFlight--
+        this.#start()
+      })
+    }
+  }
+}
+
+/** Has a shared limiter. */
+export class SharedReplica implements Replica {
+  readonly limiter: SharedLimiter
+  readonly #world: World
+  readonly #random: () => number
+  #callers = 0
+  /** Callers that wait or work. */
+  #busy = 0
+  #moved = new AbortController()
+
+  constructor(world: World, seed: number, options: SharedLimiterOptions) {
+    this.#world = world
+    this.#random = mulberry32(seed)
+    this.limiter = new SharedLimiter({
+      ...options,
+      queue: { size: Number.MAX_SAFE_INTEGER, timeout: Number.POSITIVE_INFINITY },
+      clock: () => world.now,
+      wallClock: () => world.now,
+      timers: { start: (callback, ms) => world.after(ms, callback) },
+      random: this.#random,
+    })
+  }
+
+  get inFlight(): number {
+    return this.limiter.inFlight
+  }
+
+  get callers(): number {
+    return this.#callers
+  }
+
+  /** Those that are too many leave the queue. */
+  set callers(callers: number) {
+    const isFewer = callers < this.#callers
+    this.#callers = callers
+    if (isFewer) {
+      this.#moved.abort()
+      this.#moved = new AbortController()
+    }
+    while (this.#busy < callers) this.#call()
+  }
+
+  #call(): void {
+    this.#busy++
+    this.limiter.acquire({ signal: this.#moved.signal }).then(
+      (token) =>
+        this.#world.after(workTime(this.#random), () => {
+          token.succeed()
+          this.#done()
+        }),
+      (error: { code?: unknown }) => {
+        // A store that cannot be reached is asked again later.
+        if (error.code === 'SLUICE_STORE') this.#world.after(WORK, () => this.#done())
+        else this.#done()
+      },
+    )
+  }
+
+  #done(): void {
+    this.#busy--
+    if (this.#busy < this.#callers) this.#call()
+  }
+}
