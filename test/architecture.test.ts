@@ -44,9 +44,13 @@ const allowed: [RegExp, RegExp][] = [
   [/^routes\/kit\//, /^(routes\/kit\/|src\/server\/outside-text\.js)/],
   [
     /^routes\/patterns\//,
-    /^(routes\/(example|kit\/[\w-]+|patterns\/[\w-]+)|src\/server\/outside-text)\.js/,
+    /^(routes\/(example|kit\/[\w-]+|patterns\/(kit\/)?[\w-]+)|src\/server\/outside-text)\.js/,
   ],
-  [/^routes\//, /^(routes\/(example|kit\/[\w-]+|stream\/\w+)|src\/server\/outside-text)\.js/],
+  [
+    /^routes\/operators\//,
+    /^(routes\/(example|kit\/[\w-]+|operators\/stream\/\w+)|src\/server\/outside-text)\.js/,
+  ],
+  [/^routes\//, /^(routes\/(example|kit\/[\w-]+)|src\/server\/outside-text)\.js/],
 ]
 
 test('imports run one way: core, metrics, plugin, app, server; server and routes use the library by its name', () => {

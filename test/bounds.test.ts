@@ -67,7 +67,8 @@ const actual: Record<string, () => number> = {
     inSource('src/sluice/plugin/request/linger.ts', 'TIME = '),
   'ms to drain': () => Number(config.DRAIN_TIMEOUT_MS),
   'readers of /concurrency/stream': () => Number(config.WATCHERS),
-  'ms that such a reader may take nothing': () => inSource('routes/stream.ts', 'patience = '),
+  'ms that such a reader may take nothing': () =>
+    inSource('routes/operators/stream.ts', 'patience = '),
   'listeners of /patterns/broadcast': () =>
     inSource('routes/patterns/broadcast.ts', 'LISTENERS = '),
   'messages that such a listener may be behind': () =>
@@ -77,11 +78,11 @@ const actual: Record<string, () => number> = {
   'requests of /patterns/fan-out at once, and connections to each upstream': () =>
     inSource('routes/patterns/fan-out.ts', 'PLACES = '),
   "ms that a pattern's parameter may ask for": () =>
-    inSource('routes/patterns/input.ts', 'integer(initial, minimum, '),
+    inSource('routes/patterns/kit/input.ts', 'integer(initial, minimum, '),
   "characters of a pattern's text": () =>
-    inSource('routes/patterns/input.ts', 'text(initial: string): TString {\n  const maxLength = '),
+    inSource('routes/patterns/kit/input.ts', 'text(initial: string): TString {\n  const maxLength = '),
   'characters of a message that is published': () =>
-    inSource('routes/patterns/input.ts', 'message(): TString {\n  const maxLength = '),
+    inSource('routes/patterns/kit/input.ts', 'message(): TString {\n  const maxLength = '),
   'characters of outside text in an error or a log line': () =>
     inSource('src/sluice/core/shown.ts', 'MOST = '),
   "characters of an error's message": () => inSource('src/app.ts', 'LONGEST_MESSAGE = '),

@@ -4,8 +4,8 @@
  */
 
 /**
- * @typedef {import('../../routes/stream/timeline.ts').RunningBar} RunningBar
- * @typedef {import('../../routes/stream/timeline.ts').EndedBar} EndedBar
+ * @typedef {import('../../routes/operators/stream/timeline.ts').RunningBar} RunningBar
+ * @typedef {import('../../routes/operators/stream/timeline.ts').EndedBar} EndedBar
  *
  * @typedef {object} Drawn
  * @property {number} row

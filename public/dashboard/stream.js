@@ -10,8 +10,8 @@ const RETRY = 2000
 /**
  * @typedef {import('fastify-sluice').Snapshot} Snapshot
  * @typedef {import('fastify-sluice').Interval} Interval
- * @typedef {import('../../routes/stream/history.ts').Row} Row
- * @typedef {import('../../routes/stream/timeline.ts').Requests} Requests
+ * @typedef {import('../../routes/operators/stream/history.ts').Row} Row
+ * @typedef {import('../../routes/operators/stream/timeline.ts').Requests} Requests
  * @typedef {{ reasons: string[], limiters: string[], rows: Row[] }} History
  * @typedef {{ row: Row, recent: Interval | undefined, untold: number }} Second
  *

@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, list, message, milliseconds, object, text } from './input.js'
-import { type PatternOptions, pattern, refuseBadInput } from './pattern.js'
-import { type Delivery, Topic } from './topic.js'
+import { integer, list, message, milliseconds, object, text } from './kit/input.js'
+import { type PatternOptions, pattern, refuseBadInput } from './kit/pattern.js'
+import { type Delivery, Topic } from './kit/topic.js'
 
 /** How many messages a listener may be behind. */
 const KEPT = 10

@@ -3,8 +3,8 @@
  * JavaScript nobody can stop it but by a signal that it was given.
  */
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, milliseconds } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { integer, milliseconds } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
 
 const cancellation: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

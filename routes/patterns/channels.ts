@@ -1,8 +1,8 @@
 /** Messages through a bounded channel: who sends faster than the other receives, waits. */
 import type { FastifyPluginAsync } from 'fastify'
-import { Channel } from './channel.js'
-import { integer, list, milliseconds, text } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { Channel } from './kit/channel.js'
+import { integer, list, milliseconds, text } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
 
 const channels: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

@@ -1,7 +1,7 @@
 /** Steps one after the other take the sum of their times, steps side by side that of the slowest. */
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, list, oneOf, text } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { integer, list, oneOf, text } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
 
 /** What is fetched side by side: each value, and the milliseconds it takes. */
 const JOBS = {

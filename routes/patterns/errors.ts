@@ -1,8 +1,8 @@
 /** Errors: as an answer, through layers with their causes, and of work that nobody waits for. */
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, text } from './input.js'
-import { Failure, type PatternOptions, pattern } from './pattern.js'
-import { Run } from './run.js'
+import { integer, text } from './kit/input.js'
+import { Failure, type PatternOptions, pattern } from './kit/pattern.js'
+import { Run } from './kit/run.js'
 
 const errors: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

@@ -7,9 +7,9 @@ import { setMaxListeners } from 'node:events'
 import type { FastifyPluginAsync } from 'fastify'
 import { Semaphore } from 'fastify-sluice'
 import { Unavailable } from '../kit/faults.js'
-import { integer, milliseconds } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
-import { Upstreams } from './upstream.js'
+import { integer, milliseconds } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
+import { Upstreams } from './kit/upstream.js'
 
 /** The most requests at once. */
 const PLACES = 10

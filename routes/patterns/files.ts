@@ -8,9 +8,9 @@ import type { FastifyPluginAsync } from 'fastify'
 import { Semaphore } from 'fastify-sluice'
 import { Fault, isExhausted, isSystemError } from '../kit/faults.js'
 import { NoFileError, openRegular, readRegular } from '../kit/regular-file.js'
-import { flag, integer, oneOf, text } from './input.js'
-import { Failure, type PatternOptions, pattern } from './pattern.js'
-import type { Run } from './run.js'
+import { flag, integer, oneOf, text } from './kit/input.js'
+import { Failure, type PatternOptions, pattern } from './kit/pattern.js'
+import type { Run } from './kit/run.js'
 
 /** The most files that are open at once, beside the one that is written. */
 const OPEN_FILES = 10

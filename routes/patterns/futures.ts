@@ -1,7 +1,7 @@
 /** The smallest ones: an async function, its value, and the states it goes through. */
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, milliseconds, text } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { integer, milliseconds, text } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
 
 const number = (initial: number) => integer(initial, -1_000_000, 1_000_000)
 

@@ -3,8 +3,8 @@
  * starts at its first `next`, which is a poll, and a `yield` in it says that it is not ready.
  */
 import type { FastifyPluginAsync } from 'fastify'
-import { integer, text } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { integer, text } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
 
 const lazy: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

@@ -3,10 +3,10 @@
  * ask at once, with a time-out for each, and less and less often while it fails.
  */
 import type { FastifyPluginAsync } from 'fastify'
-import { fraction, integer, milliseconds } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
-import type { Run } from './run.js'
-import { Upstreams } from './upstream.js'
+import { fraction, integer, milliseconds } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
+import type { Run } from './kit/run.js'
+import { Upstreams } from './kit/upstream.js'
 
 /** The most that poll at once, each on a connection of its own. */
 const POLLERS = 50

@@ -1,7 +1,7 @@
 /** Whoever is first wins; the other is stopped by its signal, and seen to stop before the answer. */
 import type { FastifyPluginAsync } from 'fastify'
-import { milliseconds } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
+import { milliseconds } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
 
 const race: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

@@ -1,9 +1,9 @@
 /** Tasks: promises that run side by side on one thread, by the thousand, with their results and errors. */
 import type { FastifyPluginAsync } from 'fastify'
-import { spawn } from './heap.js'
-import { integer, list, oneOf } from './input.js'
-import { type PatternOptions, pattern } from './pattern.js'
-import type { Run } from './run.js'
+import { spawn } from './kit/heap.js'
+import { integer, list, oneOf } from './kit/input.js'
+import { type PatternOptions, pattern } from './kit/pattern.js'
+import type { Run } from './kit/run.js'
 
 const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

@@ -1,7 +1,7 @@
 /** Work that has only so much time: what takes longer is stopped, and answered 504. */
 import type { FastifyPluginAsync } from 'fastify'
-import { milliseconds } from './input.js'
-import { Failure, type PatternOptions, pattern } from './pattern.js'
+import { milliseconds } from './kit/input.js'
+import { Failure, type PatternOptions, pattern } from './kit/pattern.js'
 
 const timeout: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {

@@ -1,6 +1,6 @@
 /** One sender, many receivers: in order, at each one's own pace, over real sockets too. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Delivery, Topic } from '../../../routes/patterns/topic.js'
+import { type Delivery, Topic } from '../../../routes/patterns/kit/topic.js'
 import { turns } from '../../support/deferred.js'
 import { type Patterns, startPatterns } from '../../support/patterns.js'
 import { untilIdle } from '../../support/probe-app.js'

@@ -1,6 +1,6 @@
 /** The bounded channel: its capacity is never exceeded, nobody is overtaken, both ends can close. */
 import { describe, expect, test } from 'vitest'
-import { Channel } from '../../../routes/patterns/channel.js'
+import { Channel } from '../../../routes/patterns/kit/channel.js'
 import { turns } from '../../support/deferred.js'
 import { startPatterns } from '../../support/patterns.js'
 

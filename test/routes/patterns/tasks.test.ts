@@ -1,6 +1,6 @@
 /** Tasks: how many, what they take, what they return, and how they end. */
 import { expect, test } from 'vitest'
-import { spawn } from '../../../routes/patterns/heap.js'
+import { spawn } from '../../../routes/patterns/kit/heap.js'
 import { turns } from '../../support/deferred.js'
 import { lasted, serve } from '../../support/patterns.js'
 

@@ -1,7 +1,7 @@
 /** Polling and fan-out over real sockets: how often, how many at once, and when it ends. */
 import { Server } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
-import { Upstreams } from '../../../routes/patterns/upstream.js'
+import { Upstreams } from '../../../routes/patterns/kit/upstream.js'
 import { turns } from '../../support/deferred.js'
 import { lasted, serve, startPatterns } from '../../support/patterns.js'
 import { untilIdle } from '../../support/probe-app.js'

@@ -4,7 +4,7 @@
  */
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import metrics from '../../../routes/metrics.js'
+import metrics from '../../../routes/operators/metrics.js'
 import sluice from '../../../src/sluice/index.js'
 import type { Concurrency } from '../../../src/sluice/plugin/concurrency.js'
 import { type Deferred, deferred } from '../../support/deferred.js'

@@ -12,7 +12,7 @@ import {
   type TString,
   Type,
 } from 'typebox'
-import { shown } from '../../src/server/outside-text.js'
+import { shown } from '../../../src/server/outside-text.js'
 
 const DECIMAL = /^-?\d+(\.\d+)?$/
 

@@ -5,7 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RouteConcurrency } from 'fastify-sluice'
 import type { TObject, TProperties } from 'typebox'
-import type { ExampleOptions } from '../example.js'
+import type { ExampleOptions } from '../../example.js'
 import { type Input, misreadIn, object, problemOf } from './input.js'
 import { Run } from './run.js'
 

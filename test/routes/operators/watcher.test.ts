@@ -1,7 +1,7 @@
 /** Who is dropped, told by the bytes that were taken: the clock is a number, the connection an object. */
 import type { FastifyReply } from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Watcher } from '../../routes/stream/watcher.js'
+import { Watcher } from '../../../routes/operators/stream/watcher.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] })

@@ -1,8 +1,8 @@
 /** A pattern's time: scaled, or at a scale of 0 nothing but an order. */
 import { setMaxListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { Clock } from '../../../routes/patterns/clock.js'
-import { deferred, turns } from '../../support/deferred.js'
+import { Clock } from '../../../../routes/patterns/kit/clock.js'
+import { deferred, turns } from '../../../support/deferred.js'
 
 const never = new AbortController().signal
 setMaxListeners(0, never)

@@ -6,9 +6,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import helmet from '@fastify/helmet'
 import type { FastifyPluginAsync } from 'fastify'
-import type { ExampleOptions } from './example.js'
-import { KeptFiles } from './kit/kept-files.js'
-import { PAGE_HEADERS } from './kit/page-headers.js'
+import type { ExampleOptions } from '../example.js'
+import { KeptFiles } from '../kit/kept-files.js'
+import { PAGE_HEADERS } from '../kit/page-headers.js'
 
 interface File {
   Params: { file: string }

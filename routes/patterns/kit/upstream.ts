@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Agent, errors, request } from 'undici'
-import { isSystemError, Unavailable } from '../kit/faults.js'
+import { isSystemError, Unavailable } from '../../kit/faults.js'
 
 export interface Question {
   /** Requests about the same are counted together, whichever server they go to. */

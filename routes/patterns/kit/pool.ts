@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { Piscina } from 'piscina'
-import { Unavailable } from '../kit/faults.js'
+import { Unavailable } from '../../kit/faults.js'
 import type * as cpu from './cpu.js'
 
 type Work = typeof cpu

@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import zlib from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { KeptFiles } from '../../routes/kit/kept-files.js'
-import { buildApp, createApp, PUBLIC_FOLDER } from '../../src/app.js'
-import sluice from '../../src/sluice/index.js'
-import { get, listen, send, until } from '../support/wire.js'
+import { KeptFiles } from '../../../routes/kit/kept-files.js'
+import { buildApp, createApp, PUBLIC_FOLDER } from '../../../src/app.js'
+import sluice from '../../../src/sluice/index.js'
+import { get, listen, send, until } from '../../support/wire.js'
 
 let app: FastifyInstance
 
@@ -106,7 +106,7 @@ test('is compressed once, however often and at once it is asked for, and by what
   }) as typeof gzip)
   syncBuiltinESMExports()
   vi.resetModules()
-  const { KeptFiles } = await import('../../routes/kit/kept-files.js')
+  const { KeptFiles } = await import('../../../routes/kit/kept-files.js')
   vi.restoreAllMocks()
   syncBuiltinESMExports()
   const files = new KeptFiles(join(PUBLIC_FOLDER, 'dashboard'))
@@ -175,7 +175,7 @@ test('a file that changes is read anew, one that goes is gone, and links lead no
   const headers = { 'if-none-match': etag }
   expect((await own.inject({ url: '/page.js', headers })).body).toBe('other')
   await rm(join(folder, 'page.js'))
-  for (const name of ['page.js', 'leaves.js', 'loop.js', 'pipe.js', '.', '.env', 'a%00b', '%2e']) {
+  for (const name of ['page.js', 'leaves.js', 'loop.js', 'pipe.js', '..', '.env', 'a%00b', '%2e']) {
     const { statusCode, body } = await own.inject(`/${name}`)
     expect([name, statusCode, body]).toEqual([name, 404, 'Not Found'])
   }

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
-import { shown } from '../src/server/outside-text.js'
+import { shown } from '../../src/server/outside-text.js'
 
 export interface LimitsOptions {
   /** What `Authorization: Bearer` must say. */
