@@ -80,7 +80,10 @@ const actual: Record<string, () => number> = {
   "ms that a pattern's parameter may ask for": () =>
     inSource('routes/patterns/kit/input.ts', 'integer(initial, minimum, '),
   "characters of a pattern's text": () =>
-    inSource('routes/patterns/kit/input.ts', 'text(initial: string): TString {\n  const maxLength = '),
+    inSource(
+      'routes/patterns/kit/input.ts',
+      'text(initial: string): TString {\n  const maxLength = ',
+    ),
   'characters of a message that is published': () =>
     inSource('routes/patterns/kit/input.ts', 'message(): TString {\n  const maxLength = '),
   'characters of outside text in an error or a log line': () =>
