@@ -159,18 +159,21 @@ test('the first page is read in five minutes', () => {
   expect(words).toBeLessThanOrEqual(2000)
 })
 
-test.each(PAGES)('every link of %s leads somewhere', (page) => {
-  const text = readFileSync(join(root, page), 'utf8')
-  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
-  const wrong = links.filter((link) => {
-    if (/^https?:/.test(link)) return false
-    const [path = '', anchor] = link.split('#')
-    const target = path === '' ? join(root, page) : join(root, page, '..', path)
-    if (!existsSync(target)) return true
-    return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor)
-  })
-  expect(wrong).toEqual([])
-})
+test.each([...PAGES, 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md'])(
+  'every link of %s leads somewhere',
+  (page) => {
+    const text = readFileSync(join(root, page), 'utf8')
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+    const wrong = links.filter((link) => {
+      if (/^https?:/.test(link)) return false
+      const [path = '', anchor] = link.split('#')
+      const target = path === '' ? join(root, page) : join(root, page, '..', path)
+      if (!existsSync(target)) return true
+      return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor)
+    })
+    expect(wrong).toEqual([])
+  },
+)
 
 /** As they are made of headings. */
 function anchorsOf(page: string): string[] {

@@ -1,4 +1,4 @@
-/** What a file `src/**\/*.bench.ts` exports; it need not import this, the menu checks its type. */
+/** What a file of `benchmarks/` exports; it need not import this, the menu checks its type. */
 
 export interface Benchmark {
   readonly name: string

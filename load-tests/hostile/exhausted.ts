@@ -12,9 +12,8 @@ import type { Settings } from './settings.js'
 import { isQuiet, nothingUncaught, quiet } from './watch.js'
 
 const FILES = 80
-/** Descriptors that are left while the paths are asked for; and in a hurry. */
+/** Descriptors that are left while the paths are asked for. */
 const FREE = [0, 1, 4]
-const FREE_QUICK = [0, 4]
 const PATHS = [
   '/fast',
   '/file',
@@ -43,8 +42,7 @@ export function exhausted(_settings: Settings): Scenario {
       const problems: string[] = []
       const trouble: Check[] = []
       let asked = 0
-      const frees = context.quick ? FREE_QUICK : FREE
-      for (const free of frees) {
+      for (const free of FREE) {
         const server = await start(env)
         const port = Number(new URL(server.url).port)
         const end = stand.progress.start(`${free} of ${FILES} descriptors free`, 1, () => 0)
@@ -88,7 +86,7 @@ export function exhausted(_settings: Settings): Scenario {
           {
             name: 'every path is answered with 200 once they have returned',
             ok: problems.length === 0,
-            detail: problems.join('; ') || `${frees.length} times ${PATHS.length} paths`,
+            detail: problems.join('; ') || `${FREE.length} times ${PATHS.length} paths`,
           },
           ...trouble.filter(({ ok }) => !ok),
           await diskFull(context),

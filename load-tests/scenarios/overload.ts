@@ -42,36 +42,26 @@ const TOO_LATE = 100
 /** Each is the median of so many: what is left at the most is close to its threshold. */
 const REPEATS = 3
 
-const full = {
-  against: CONTENDERS,
-  factors: [0.5, 1, 2, 5, 10],
-  seconds: 8,
-  warmUp: 3,
-  closed: 400,
-}
-const short = {
-  against: [BARE, OURS] as const,
-  factors: [5],
-  ...{ seconds: 0.8, warmUp: 0.2, closed: 80 },
-}
+const full = { factors: [0.5, 1, 2, 5, 10], seconds: 8, warmUp: 3, closed: 400 }
+const short = { factors: [5], seconds: 0.8, warmUp: 0.2, closed: 80 }
 
 const overload: Scenario = {
   name: 'overload',
   question: 'What is left when up to 10 times what it can serve arrives?',
   within: 900_000,
   async run({ quick, stand }) {
-    const { against, factors, ...effort } = quick ? short : full
+    const { factors, ...effort } = quick ? short : full
     const points: Point[] = []
     const workloads = Object.keys(NAMES) as Workload[]
     const crowd: Point[] = []
     const total =
-      workloads.length * against.length * factors.length +
+      workloads.length * CONTENDERS.length * factors.length +
       (quick ? 0 : CROWD.contenders.length * CROWD.factors.length)
     const stop = stand.progress.start('arriving', total, () => points.length + crowd.length)
     try {
       for (const workload of workloads) {
         const capacity = await capacityOf(workload, effort.closed, stand)
-        for (const contender of against) {
+        for (const contender of CONTENDERS) {
           for (const factor of factors) {
             const at = { workload, contender, factor, capacity, share: NEWCOMERS }
             const repeats = !quick && contender === OURS && factor === 10 ? REPEATS : 1

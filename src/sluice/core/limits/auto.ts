@@ -89,11 +89,6 @@ export class AutoLimit implements LimitAlgorithm {
     return this.#limit
   }
 
-  /** Whether work queues, so that it is bounded; otherwise the limit floats above what is in flight. */
-  get isBound(): boolean {
-    return this.#bound !== undefined
-  }
-
   get findings(): LimitFindings {
     return this.#findings
   }
@@ -139,9 +134,10 @@ export class AutoLimit implements LimitAlgorithm {
     }
     this.#limit = Math.min(Math.max(this.#limit, this.#min), this.#max)
     this.#findings.move(before, this.#limit, cause)
-    const { isBound: bound, usualRtt: usualMs = 0 } = this
-    const throughput = window.rate(now)
-    Object.assign(this.#findings, { bound, usualMs, behindMs: delay, loopMs: loopWait, throughput })
+    Object.assign(this.#findings, {
+      ...{ bound: this.#bound !== undefined, usualMs: this.#work, behindMs: delay },
+      ...{ loopMs: loopWait, throughput: window.rate(now) },
+    })
     this.#from = this.#limit < before * CUT ? now + seen.mean : now
     this.#window = new SampleWindow(this.#from)
   }

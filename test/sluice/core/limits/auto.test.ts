@@ -171,9 +171,9 @@ describe('exact numbers', () => {
   test('everything three times as slow, twice in a row: it is limited to what works', () => {
     const limit = new AutoLimit()
     const now = feed(limit, 1000, 50, 50, 10)
-    expect(limit.isBound).toBe(false)
+    expect(limit.findings.bound).toBe(false)
     feed(limit, now, 3, 200, 40)
-    expect(limit.isBound).toBe(true)
+    expect(limit.findings.bound).toBe(true)
     expect(limit.limit).toBeLessThanOrEqual(20)
   })
 
@@ -190,7 +190,7 @@ describe('exact numbers', () => {
     feed(told, 6000, 50, 1, 100, { [how]: true })
     for (const limit of [told, untold]) feed(limit, 11_000, 3, 200, 40)
     expect(told.limit).toBe(untold.limit)
-    expect(told.isBound).toBe(true)
+    expect(told.findings.bound).toBe(true)
   })
 
   test.each(['failed', 'dropped'])('guarantee 11: %s and slow, it raises no limit', (how) => {
