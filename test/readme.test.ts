@@ -189,7 +189,8 @@ test('every script that it names exists', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }
-  const named = [...readme.matchAll(/npm (?:run ([\w:-]+)|(start))/g)].map(([, a, b]) => a ?? b)
+  const text = readme + readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8')
+  const named = [...text.matchAll(/npm (?:run ([\w:-]+)|(start))/g)].map(([, a, b]) => a ?? b)
   expect(named.filter((name) => scripts[name as string] === undefined)).toEqual([])
 })
 
