@@ -47,7 +47,7 @@ export class Line {
       this.serve()
     },
     attend: (waiter, now) => this.#attend(waiter, now),
-    end: (token, outcome) => this.#end(token, outcome),
+    end: (token, outcome, run, inFlight) => this.#end(token, outcome, run, inFlight),
   }
 
   constructor(slots: Slots, queue: LimiterSettings['queue'], clock: Clock, account: SharedAccount) {
@@ -155,11 +155,11 @@ export class Line {
   }
 
   /** The slot returns first; then whoever now fits is admitted. */
-  #end(token: Token, outcome: Outcome): void {
+  #end(token: Token, outcome: Outcome, run: number | undefined, inFlight: number): void {
     this.#slots.end()
     if (outcome === 'abandoned') this.#account.abandoned++
     try {
-      this.#learning.end(token, outcome)
+      this.#learning.end(token, outcome, run, inFlight)
     } finally {
       this.serve()
     }

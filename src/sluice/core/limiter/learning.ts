@@ -59,11 +59,15 @@ export class Learning {
     return this.adapts || this.#runs !== undefined ? this.#clock() : 0
   }
 
-  /** Work without a time by the clock is no sample, nor is any that a stop of the process was part of. */
-  end({ startTime, inFlight }: Token, outcome: Outcome): void {
+  /**
+   * Work without a time by the clock is no sample, nor is any that a stop of the process was part of.
+   * The parameters are those of `TokenOwner.end`.
+   */
+  end(token: Token, outcome: Outcome, run: number | undefined, inFlight: number): void {
     if (outcome === 'ignored' || outcome === 'abandoned') return
     if (!(this.adapts || this.#runs !== undefined)) return
     const now = this.#clock()
+    const startTime = run === undefined ? token.startTime : now - run
     const rtt = now - startTime
     if (rtt <= 0 || (this.#clock === systemClock && processStops.spans(startTime, now))) return
     const succeeded = outcome === 'succeeded'

@@ -36,7 +36,7 @@ export class Limiter extends AccountedLimiter {
       this.#serve()
     },
     attend: (waiter, now) => this.#attend(waiter, now),
-    end: (token, outcome) => this.#end(token, outcome),
+    end: (token, outcome, run, inFlight) => this.#end(token, outcome, run, inFlight),
   }
   readonly #learning: Learning
   #inFlight = 0
@@ -210,11 +210,11 @@ export class Limiter extends AccountedLimiter {
   }
 
   /** The slot returns first; then the limit learns, and whoever now fits is admitted, error or not. */
-  #end(token: Token, outcome: Outcome): void {
+  #end(token: Token, outcome: Outcome, run: number | undefined, inFlight: number): void {
     this.#inFlight--
     if (outcome === 'abandoned') this.account.abandoned++
     try {
-      this.#learning.end(token, outcome)
+      this.#learning.end(token, outcome, run, inFlight)
     } finally {
       if (this.#queue.size > 0) this.#serve()
     }

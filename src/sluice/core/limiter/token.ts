@@ -6,7 +6,11 @@ export type Outcome = 'succeeded' | 'dropped' | 'failed' | 'aborted' | 'ignored'
 
 /** What a token needs of the limiter it came from. */
 export interface TokenOwner {
-  end(token: Token, outcome: Outcome): void
+  /**
+   * @param run milliseconds that the work took; undefined: since the token's grant
+   * @param inFlight how many were in flight when it began, itself included
+   */
+  end(token: Token, outcome: Outcome, run: number | undefined, inFlight: number): void
 }
 
 /**
@@ -14,9 +18,9 @@ export interface TokenOwner {
  * the rest do nothing. If the limit algorithm throws, the slot has returned when the error surfaces.
  */
 export class Token implements Disposable {
-  /** When the work began, by the limiter's clock; 0 under a fixed limit. */
+  /** When it was granted, by the limiter's clock; 0 under a fixed limit. */
   readonly startTime: number
-  /** How many were in flight when it began, itself included. */
+  /** How many were in flight then, itself included. */
   readonly inFlight: number
   /** For whoever holds several: the one it took before this. @internal */
   before: Token | undefined
@@ -48,30 +52,19 @@ export class Token implements Disposable {
     this.end('ignored')
   }
 
-  /** What came until now was no work of what the limit protects. @internal */
-  beginAnew(now: number): void {
-    ;(this as { startTime: number }).startTime = now
-  }
-
-  /** The work had to wait for what it runs on. Without effect where nobody asks for its time. @internal */
-  beganEarlier(milliseconds: number): void {
-    if (this.startTime > 0) this.beginAnew(this.startTime - milliseconds)
-  }
-
-  /** Something else bounds it: its sample is no reason to raise the limit. @internal */
-  countAlone(): void {
-    ;(this as { inFlight: number }).inFlight = 1
-  }
-
   [Symbol.dispose](): void {
     this.end('ignored')
   }
 
-  /** @internal */
-  end(outcome: Outcome): void {
+  /**
+   * @param run milliseconds that the work took, where that is not all the time since the grant
+   * @param inFlight 1 where something else bounded it: its sample is no reason to raise the limit
+   * @internal
+   */
+  end(outcome: Outcome, run?: number, inFlight: number = this.inFlight): void {
     const owner = this.#owner
     if (owner === undefined) return
     this.#owner = undefined
-    owner.end(this, outcome)
+    owner.end(this, outcome, run, inFlight)
   }
 }

@@ -56,9 +56,9 @@ class Class implements TokenOwner {
     this.#owner = owner
   }
 
-  end(token: Token, outcome: Outcome): void {
+  end(token: Token, outcome: Outcome, run: number | undefined, inFlight: number): void {
     this.inFlight--
-    this.#owner.end(token, outcome)
+    this.#owner.end(token, outcome, run, inFlight)
   }
 }
 

@@ -8,7 +8,7 @@
  * a hook or handler that goes on after its client left still uses what it stands for (aftermath.ts).
  */
 import type { FastifyReply } from 'fastify'
-import type { Outcome, Token } from '../../core/limiter/token.js'
+import type { Outcome } from '../../core/limiter/token.js'
 import type { RouteTraffic } from '../../metrics/traffic.js'
 import { isPipelined, turnOf, unwatch, watch } from '../connections/pipelining.js'
 import type { RequestConcurrency } from '../types.js'
@@ -18,7 +18,7 @@ import { Aftermath, owesWork, watchReader } from './aftermath.js'
 import { type EndRules, RequestState } from './request-state.js'
 import { spanOf } from './request-view.js'
 import { isWhole, watchEnd } from './response-end.js'
-import { beginAnew, endAll, haveWaited, outcomeOf } from './tokens.js'
+import { outcomeOf } from './tokens.js'
 
 type List = ActiveRequests<ActiveRequest>
 export class ActiveRequest extends RequestState implements RequestConcurrency {
@@ -72,19 +72,6 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     })
   }
 
-  /** After a wait: what it held meanwhile is no sample of its own limit, unless it was for the loop. */
-  takeAfterWait(token: Token, forLoop: boolean): void {
-    if (forLoop) beginAnew(this.token)
-    else haveWaited(this.token)
-    this.take(token)
-  }
-
-  take(token: Token): void {
-    token.before = this.token
-    this.token = token
-    this.held++
-  }
-
   /** Its handler is about to begin: false if it must not. */
   handlerBegins(): boolean {
     // A request that is over, or answered, before its handler begins has done its work.
@@ -103,11 +90,6 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     this.running--
     this.answersLater = answersLater
     if (this.#aftermath !== undefined && !owesWork(this)) this.workOver()
-  }
-
-  /** Samples begin here: what came before was a wait, or its client's sending of a body. */
-  workBegins(): void {
-    beginAnew(this.token)
   }
 
   /** By whomever; while it queues, by somebody else: its place is free. */
@@ -231,9 +213,6 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   }
 
   private end(outcome: Outcome): void {
-    const { token } = this
-    this.token = undefined
-    this.held = 0
-    endAll(token, outcome, this.lag, this.#list.onError)
+    this.endAll(outcome, this.#list.onError)
   }
 }

@@ -7,6 +7,7 @@ import type { RouteTraffic } from '../../metrics/traffic.js'
 import type { ReleaseOn, RequestSpan } from '../types.js'
 import type { Admitting, Refusal } from './admitting.js'
 import { wantsUpgrade } from './response-end.js'
+import { TokenHolder } from './tokens.js'
 
 /** What its route says of how it ends. */
 export interface EndRules {
@@ -23,7 +24,7 @@ export interface EndRules {
   readonly feelsLoop: boolean
 }
 
-export abstract class RequestState {
+export abstract class RequestState extends TokenHolder {
   /** Links; they belong to the list. */
   next: this | undefined
   previous: this | undefined
@@ -65,12 +66,6 @@ export abstract class RequestState {
   waited = 0
   /** When it began to wait in the one that it is in. */
   waitingSince = 0
-  /** Milliseconds of waiting for the event loop, as far as anybody knows. */
-  lag = 0
-  /** What it holds: the widest scope's, and linked behind it the narrower ones'. */
-  token: Token | undefined
-  /** How many those are. */
-  held = 0
   /** While it queues. */
   waiter: Waiter<Token> | undefined
   /** The limiter that it will ask, once its turn on a pipelined connection has come. */
@@ -91,6 +86,7 @@ export abstract class RequestState {
   readonly startedAt: number = performance.now()
 
   constructor(route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
+    super()
     this.route = route
     this.rules = rules
     this.reply = reply
@@ -129,12 +125,7 @@ export abstract class RequestState {
   giveBackFound(): void {
     if (this.hasGivenBack) return
     this.hasGivenBack = true
-    for (let left = this.rules.found; left > 0 && this.token !== undefined; left--) {
-      const { token } = this
-      this.token = token.before
-      this.held--
-      token.end('ignored')
-    }
+    this.giveBack(this.rules.found)
   }
 
   /** Its turn on the connection has come, or never will. */
