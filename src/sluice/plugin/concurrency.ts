@@ -136,7 +136,7 @@ export class Concurrency implements AppConcurrency {
 /** One line a route: what it is waiting for, it waits for each time. */
 function warnOnce(log: FastifyBaseLogger): (request: ActiveRequest) => void {
   const known = new Set<unknown>()
-  return ({ route: counts, rules: { abandonAfter } }) => {
+  return ({ counts, route: { abandonAfter } }) => {
     const { method, route } = counts
     if (known.has(counts)) return
     known.add(counts)

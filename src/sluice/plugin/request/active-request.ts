@@ -7,15 +7,16 @@
  * Permits return when the response is closed and, unless the route says otherwise, the work is over:
  * a hook or handler that goes on after its client left still uses what it stands for (aftermath.ts).
  */
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Outcome } from '../../core/limiter/token.js'
 import type { RouteTraffic } from '../../metrics/traffic.js'
-import { isPipelined, turnOf, unwatch, watch } from '../connections/pipelining.js'
+import { turnOf, unwatch, watch } from '../connections/pipelining.js'
+import type { Route } from '../routes/route.js'
 import type { RequestConcurrency } from '../types.js'
 import type { ActiveRequests } from './active-requests.js'
 import type { Admitting } from './admitting.js'
 import { Aftermath, owesWork, watchReader } from './aftermath.js'
-import { type EndRules, RequestState } from './request-state.js'
+import { RequestState } from './request-state.js'
 import { spanOf } from './request-view.js'
 import { isWhole, watchEnd } from './response-end.js'
 import { outcomeOf } from './tokens.js'
@@ -23,7 +24,7 @@ import { outcomeOf } from './tokens.js'
 type List = ActiveRequests<ActiveRequest>
 export class ActiveRequest extends RequestState implements RequestConcurrency {
   readonly #list: List
-  readonly #pipelined: boolean
+  readonly pipelined: boolean
   /** When its answer began; 0 if it went around Fastify, or nobody learns from it. */
   #answeredAt = 0
   /** What its limits learn. */
@@ -32,15 +33,22 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   #abortReason: unknown
   #aftermath: Aftermath | undefined
 
-  constructor(list: List, route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
+  /** @param pipelined it came behind another on its connection, whose answer is still to come */
+  constructor(
+    list: List,
+    route: Route,
+    counts: RouteTraffic,
+    reply: FastifyReply,
+    pipelined: boolean,
+  ) {
     const { raw } = reply.request
-    super(route, rules, reply)
+    super(route, counts, reply)
     this.#list = list
     list.add(this)
-    list.traffic.begin(route)
+    list.traffic.begin(counts)
     watchEnd(this, raw)
-    this.#pipelined = isPipelined(reply.raw, raw)
-    if (this.#pipelined) watch(raw.socket, this)
+    this.pipelined = pipelined
+    if (pipelined) watch(raw.socket, this)
   }
 
   get signal(): AbortSignal {
@@ -98,7 +106,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     if (stream !== undefined && this.#aftermath !== undefined) watchReader(this, stream)
     if (this.sending) return
     this.sending = true
-    if (this.rules.learns) this.#answeredAt = performance.now()
+    if (this.route.learns) this.#answeredAt = performance.now()
     this.waiter?.cancel('aborted', undefined)
   }
 
@@ -113,11 +121,11 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     this.isHijacked = true
     this.waiter?.cancel('aborted', undefined)
     if (this.isUpgraded) {
-      this.#list.traffic.upgrade(this.route)
+      this.#list.traffic.upgrade(this.counts)
       // It has been answered, however long the connection lasts.
       clearTimeout(this.deadline)
       this.giveBackFound()
-      if (this.rules.releaseOn === 'close') this.end('ignored')
+      if (this.route.releaseOn === 'close') this.end('ignored')
     }
     this.workOver()
   }
@@ -127,7 +135,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     this.closed = true
     this.#list.remove(this)
     const { raw } = this.request
-    if (this.#pipelined) unwatch(raw.socket, this)
+    if (this.pipelined) unwatch(raw.socket, this)
     if (this.deadline !== undefined) clearTimeout(this.deadline)
     const { traffic } = this.#list
     const now = performance.now()
@@ -136,11 +144,11 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     const upgraded = this.isUpgraded
     if (upgraded) {
       this.outcome = 'answered'
-      traffic.endUpgraded(this.route)
+      traffic.endUpgraded(this.counts)
     } else if ((finished || isWhole(this.response, raw)) && !this.isCut) {
       this.outcome = this.isShed ? 'rejected' : 'answered'
       if (this.outcome === 'rejected') traffic.rejected++
-      traffic.endAnswered(this.route, this.response.statusCode, duration)
+      traffic.endAnswered(this.counts, this.response.statusCode, duration)
       // It was too late, whatever its answer's status became.
       if (this.handled && this.refusal !== undefined) this.#lesson = 'dropped'
       else if (this.handled) {
@@ -149,7 +157,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
       }
     } else {
       this.outcome = 'aborted'
-      traffic.endAborted(this.route)
+      traffic.endAborted(this.counts)
       // Of an answer that had begun, how long it took is the reader's.
       if (this.handled && !this.sending) this.#lesson = 'aborted'
     }
@@ -193,7 +201,7 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
     // A handler that has returned its reply waits for nothing but the response.
     if (this.held === 0 || (this.running > 0 && !this.awaited)) return
     if (!this.response.headersSent) {
-      if (this.handled || this.sending || !(this.working && this.rules.isWatched)) return
+      if (this.handled || this.sending || !(this.working && this.route.isWatched)) return
       this.working = false
       this.hasLent = true
     }
@@ -215,4 +223,9 @@ export class ActiveRequest extends RequestState implements RequestConcurrency {
   private end(outcome: Outcome): void {
     this.endAll(outcome, this.#list.onError)
   }
+}
+
+/** Null where an earlier hook answered before the plugin saw the request. */
+export function activeOf(request: FastifyRequest): ActiveRequest | null {
+  return request.concurrency as ActiveRequest | null
 }

@@ -53,7 +53,7 @@ export function waitInLine(
     const waited = performance.now() - request.waitingSince
     request.waited += waited
     request.waiter = undefined
-    if (limiter.isLoop && request.rules.feelsLoop) request.lag += waited
+    if (limiter.isLoop && request.route.feelsLoop) request.lag += waited
     return request.closed
   }
 

@@ -19,9 +19,9 @@ import type { RequestState } from './request-state.js'
 
 /** Whether any work is left, or may be, of a request that has just been closed. */
 export function owesWork(request: RequestState): boolean {
-  const { rules, outcome, sending, isReplaced } = request
+  const { route, outcome, sending, isReplaced } = request
   // So many open connections are what a limit of upgraded ones means.
-  if (rules.releaseOn === 'close' || request.isUpgraded) return false
+  if (route.releaseOn === 'close' || request.isUpgraded) return false
   // Asked at the end: behind it nothing tells that a stream was being sent.
   request.passedHooks ||= sending && isWritten(request)
   if (request.running > 0) return true
@@ -31,7 +31,7 @@ export function owesWork(request: RequestState): boolean {
   if (request.handled && !request.passedOn) return request.answersLater
   // To read a body that will never be complete keeps nobody busy.
   const { raw } = request.request
-  return rules.isWatched && (raw.complete || request.wasUnread || isUnread(raw))
+  return route.isWatched && (raw.complete || request.wasUnread || isUnread(raw))
 }
 
 /** Nobody has begun to read its body. */
@@ -61,7 +61,7 @@ export class Aftermath {
   readonly #timer: NodeJS.Timeout | undefined
 
   constructor(request: RequestState) {
-    const { abandonAfter } = request.rules
+    const { abandonAfter } = request.route
     if (abandonAfter !== Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(abandon, abandonAfter, request).unref()
     }

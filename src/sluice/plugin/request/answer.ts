@@ -5,8 +5,8 @@
  * by whomever. An answer in the place of whoever works on the request has a reply of its own, so that
  * what the work says by the other goes nowhere.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ActiveRequest } from './active-request.js'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { type ActiveRequest, activeOf } from './active-request.js'
 import { isUnread } from './aftermath.js'
 import { mayLinger } from './linger.js'
 
@@ -35,11 +35,6 @@ const SAYING = [
 ] as const
 
 type Reply = FastifyReply & PromiseLike<unknown>
-
-/** Null where an earlier hook answered before the plugin saw the request. */
-export function activeOf(request: FastifyRequest): ActiveRequest | null {
-  return request.concurrency as ActiveRequest | null
-}
 
 /**
  * For all replies of the scope and of those within it; to be called once, before any is made. A

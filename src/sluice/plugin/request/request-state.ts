@@ -4,25 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Token } from '../../core/limiter/token.js'
 import type { Waiter } from '../../core/queue/waiter.js'
 import type { RouteTraffic } from '../../metrics/traffic.js'
-import type { ReleaseOn, RequestSpan } from '../types.js'
+import type { Route } from '../routes/route.js'
+import type { RequestSpan } from '../types.js'
 import type { Admitting, Refusal } from './admitting.js'
 import { wantsUpgrade } from './response-end.js'
 import { TokenHolder } from './tokens.js'
-
-/** What its route says of how it ends. */
-export interface EndRules {
-  readonly releaseOn: ReleaseOn
-  /** Milliseconds that its work may go on after its response's end; Infinity: for ever. */
-  readonly abandonAfter: number
-  /** Its handler tells when it begins and settles. */
-  readonly isWatched: boolean
-  /** Its limits learn from it. */
-  readonly learns: boolean
-  /** How many of its permits, the last ones, are of limits that find themselves, or of the loop. */
-  readonly found: number
-  /** What they learn of is also the wait for the event loop. */
-  readonly feelsLoop: boolean
-}
 
 export abstract class RequestState extends TokenHolder {
   /** Links; they belong to the list. */
@@ -81,14 +67,15 @@ export abstract class RequestState extends TokenHolder {
   answersLater = false
   readonly reply: FastifyReply
   readonly response: ServerResponse
-  readonly rules: EndRules
-  readonly route: RouteTraffic
+  /** The not-found handler's, once it is admitted for that. */
+  route: Route
+  readonly counts: RouteTraffic
   readonly startedAt: number = performance.now()
 
-  constructor(route: RouteTraffic, rules: EndRules, reply: FastifyReply) {
+  constructor(route: Route, counts: RouteTraffic, reply: FastifyReply) {
     super()
     this.route = route
-    this.rules = rules
+    this.counts = counts
     this.reply = reply
     this.response = reply.raw
   }
@@ -125,7 +112,7 @@ export abstract class RequestState extends TokenHolder {
   giveBackFound(): void {
     if (this.hasGivenBack) return
     this.hasGivenBack = true
-    this.giveBack(this.rules.found)
+    this.giveBack(this.route.found)
   }
 
   /** Its turn on the connection has come, or never will. */

@@ -18,11 +18,11 @@ export class RequestView implements RequestInProgress {
   }
 
   get method(): string {
-    return this.#request.route.method
+    return this.#request.counts.method
   }
 
   get route(): string {
-    return this.#request.route.route
+    return this.#request.counts.route
   }
 
   get startTime(): number {
@@ -55,11 +55,11 @@ export class RequestView implements RequestInProgress {
 }
 
 export function spanOf(active: RequestState, outcome: RequestSpan['outcome']): RequestSpan {
-  const { request, route, startedAt, refusal } = active
+  const { request, counts, startedAt, refusal } = active
   return {
     id: request.id,
-    method: route.method,
-    route: route.route,
+    method: counts.method,
+    route: counts.route,
     startTime: startedAt,
     waitMs: waitOf(active),
     runMs: runOf(active),

@@ -126,8 +126,7 @@ export class Routes {
     const own = this.#limiters.of(name, options, given)
     const route = this.#create({ name, url }, own, given, config?.concurrency)
     options.config = { ...config, [kRoute]: route } as RouteConfig
-    const limited = route.limiters.length > 0 || this.#settings.keyed !== undefined
-    if (limited || route.timeout !== undefined) this.#watch(route, options)
+    if (route.widest !== undefined || route.timeout !== undefined) this.#watch(route, options)
   }
 
   /** A not-found handler that is set behind the plugin. @throws SLUICE_OPTIONS */
@@ -160,6 +159,7 @@ export class Routes {
     return new Route(this.#concurrency.traffic, pattern, {
       limiters: [],
       loop: undefined,
+      keyed: this.#settings.keyed?.limiters,
       exempt: true,
       learns: false,
       feelsLoop: false,
@@ -186,6 +186,7 @@ export class Routes {
     return new Route(this.#concurrency.traffic, url, {
       limiters: [own, app].filter((limiter) => limiter !== undefined),
       loop: this.#concurrency.pressure?.create(name),
+      keyed: keyed?.limiters,
       exempt: false,
       found: this.#settings.auto !== undefined && own === undefined ? 2 : 0,
       feelsLoop:
