@@ -1,6 +1,6 @@
 /**
- * The live page and its files, outside every limit: it has to open when nothing else does. uPlot comes
- * from its package. Nothing of its headers reaches the answers of other routes.
+ * The live page and its files. uPlot comes from its package. Nothing of its headers reaches the answers
+ * of other routes.
  */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -8,6 +8,7 @@ import helmet from '@fastify/helmet'
 import type { FastifyPluginAsync } from 'fastify'
 import type { ExampleOptions } from '../example.js'
 import { KeptFiles } from '../kit/kept-files.js'
+import { LOOKING_ON } from '../kit/looking-on.js'
 import { PAGE_HEADERS } from '../kit/page-headers.js'
 
 interface File {
@@ -22,14 +23,13 @@ const dashboard: FastifyPluginAsync<Pick<ExampleOptions, 'folder'>> = async (app
   const uplot = new KeptFiles(UPLOT)
   await Promise.all([own.load(), uplot.load()])
 
-  const options = { config: { concurrency: false }, logLevel: 'warn' } as const
-  app.get('/dashboard', options, (request, reply) => own.send('index.html', request, reply))
+  app.get('/dashboard', LOOKING_ON, (request, reply) => own.send('index.html', request, reply))
   // Its links are relative, so that it works behind any prefix.
-  app.get('/dashboard/', options, (_request, reply) => reply.redirect('../dashboard'))
-  app.get<File>('/dashboard/:file', options, (request, reply) =>
+  app.get('/dashboard/', LOOKING_ON, (_request, reply) => reply.redirect('../dashboard'))
+  app.get<File>('/dashboard/:file', LOOKING_ON, (request, reply) =>
     own.send(request.params.file, request, reply),
   )
-  app.get<File>('/dashboard/uplot/:file', options, (request, reply) =>
+  app.get<File>('/dashboard/uplot/:file', LOOKING_ON, (request, reply) =>
     uplot.send(request.params.file, request, reply),
   )
 }

@@ -1,10 +1,10 @@
-/** Liveness: the process answers. Readiness: send it more, until it drains. Probes are not logged. */
+/** Liveness: the process answers. Readiness: send it more, until it drains. */
 import type { FastifyPluginAsync } from 'fastify'
+import { LOOKING_ON } from '../kit/looking-on.js'
 
 const health: FastifyPluginAsync = async (app) => {
-  const options = { logLevel: 'warn' } as const
-  app.get('/health/live', options, async () => 'live')
-  app.get('/health/ready', options, async (_request, reply) =>
+  app.get('/health/live', LOOKING_ON, async () => 'live')
+  app.get('/health/ready', LOOKING_ON, async (_request, reply) =>
     app.concurrency.draining ? reply.code(503).send('draining') : 'ready',
   )
 }

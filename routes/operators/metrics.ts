@@ -1,16 +1,14 @@
-/**
- * Prometheus metrics of this app and of the process; OpenMetrics for those who would rather have it.
- * Scrapes are not logged.
- */
+/** Prometheus metrics of this app and of the process; OpenMetrics for those who would rather have it. */
 import type { FastifyPluginAsync } from 'fastify'
 import { collectDefaultMetrics } from 'fastify-sluice'
+import { LOOKING_ON } from '../kit/looking-on.js'
 
 const metrics: FastifyPluginAsync = async (app) => {
   const plain = app.concurrency.registry
   const end = collectDefaultMetrics(plain)
   app.addHook('onClose', async () => end())
 
-  app.get('/metrics', { logLevel: 'warn' }, async (request, reply) => {
+  app.get('/metrics', LOOKING_ON, async (request, reply) => {
     const registry = prefersOpenMetrics(request.headers.accept) ? plain.openMetrics() : plain
     reply.header('vary', 'accept').type(registry.contentType)
     return registry.metrics()

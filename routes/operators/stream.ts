@@ -6,6 +6,7 @@
 import { addAbortListener } from 'node:events'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
+import { LOOKING_ON } from '../kit/looking-on.js'
 import { History } from './stream/history.js'
 import { Kept, message, RETRY } from './stream/message.js'
 import { Recent } from './stream/recent.js'
@@ -88,9 +89,8 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
   app.get<{ Querystring: { detail: boolean } }>(
     '/concurrency/stream',
     {
+      ...LOOKING_ON,
       sse: 'only',
-      // One that stays is no news, nor is one that leaves.
-      logLevel: 'warn',
       exposeHeadRoute: false,
       onRequest: (_request, reply, done) => {
         if (plain.size + detailed.size < watchers) return done()
