@@ -1,6 +1,8 @@
 /**
  * Every error of the package: its code, its status where HTTP shows it, and its message.
- * They carry `statusCode`, so one thrown inside a Fastify handler answers with its own status.
+ * They carry `statusCode`, so one thrown inside a Fastify handler answers with its own status. Fastify
+ * reads it off the error alone, also in an app that uses the core without the plugin, so that nobody
+ * else could say it: of HTTP the core knows this much.
  */
 import createError from '@fastify/error'
 

@@ -14,23 +14,22 @@ type Handler = (...given: never[]) => unknown
 export function watchHandler<H extends Handler>(handler: H): H {
   const watched = function (this: unknown, ...given: never[]): unknown {
     const active = activeAmong(given)
-    if (active === undefined) return handler.apply(this, given)
     // The not-found handler, called for an answer in the work's place, is no work of its own.
-    if (active.isReplaced && given.includes(active.standIn as never)) {
+    if (active === undefined || (active.isReplaced && given.includes(active.standIn as never))) {
       return handler.apply(this, given)
     }
-    const call = (): unknown => handler.apply(this, given)
-    return mayHaveLeft(active) ? runLater(active, call) : run(active, call)
+    const work = mayHaveLeft(active) ? runLater : run
+    return work(active, handler, this, given)
   }
   return watched as H
 }
 
-function run(active: ActiveRequest, call: () => unknown): unknown {
+function run(active: ActiveRequest, handler: Handler, self: unknown, given: never[]): unknown {
   if (!active.handlerBegins()) return undefined
   let result: unknown
   let promise: Promise<unknown> | undefined
   try {
-    result = call()
+    result = handler.apply(self, given)
     promise = promiseOf(result, active.reply)
   } catch (error) {
     active.handlerSettled(true)
@@ -63,18 +62,19 @@ function run(active: ActiveRequest, call: () => unknown): unknown {
 }
 
 /** Node does not read on while a body waits, and the client's leaving lies behind it. */
-function mayHaveLeft({ waited, request: { raw } }: ActiveRequest): boolean {
-  return waited > 0 && hasBody(raw)
+function mayHaveLeft({ waited, reply }: ActiveRequest): boolean {
+  return waited > 0 && hasBody(reply.request.raw)
 }
 
 /** One reads the body's end, the next one that of the connection; then its events are told. */
 const TURNS = 3
 
-async function runLater(active: ActiveRequest, call: () => unknown): Promise<unknown> {
+async function runLater(...work: Parameters<typeof run>): Promise<unknown> {
+  const [active] = work
   for (let turn = 0; turn < TURNS && !active.closed; turn++) {
     await new Promise((resolve) => setImmediate(resolve))
   }
-  const result = run(active, call)
+  const result = run(...work)
   // A handler that returns nothing answers later; in a promise, nothing is an answer.
   return result === undefined && active.handled ? active.reply : result
 }
