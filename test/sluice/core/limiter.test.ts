@@ -114,6 +114,21 @@ describe('guarantee 2: a token ends exactly once', () => {
     expect([limiter.inFlight, algorithm.samples.length]).toEqual([0, 1])
   })
 
+  test('what its holder says of the work at its end is the sample, whatever the time since the grant', async () => {
+    const clock = fakeClock()
+    const algorithm = new ScriptedLimit(5)
+    const limiter = new Limiter({ limit: algorithm, queue: { shares: { 1: 0.5 } }, clock })
+    const [first, second] = [await limiter.acquire(), await limiter.acquire()]
+    const granted = clock()
+    clock.advance(10)
+    first.end('succeeded', 4, 1)
+    second.end('succeeded')
+    expect(algorithm.samples).toEqual([
+      { startTime: granted + 6, rtt: 4, inFlight: 1, dropped: false },
+      { startTime: granted, rtt: 10, inFlight: 2, dropped: false },
+    ])
+  })
+
   test('when the algorithm throws, the slot has returned and the waiter is admitted', async () => {
     const clock = fakeClock()
     const limiter = new Limiter({
