@@ -20,6 +20,7 @@ COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY public public
 COPY --from=build /app/src/sluice/package.json src/sluice/
+COPY src/sluice/operators src/sluice/operators
 COPY --from=build /app/src/sluice/dist src/sluice/dist
 COPY --from=build /app/dist dist
 USER node

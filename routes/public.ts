@@ -1,6 +1,8 @@
 /** Static files: ranges, etags, precompressed variants; no dotfiles and nothing outside the root. */
 import { constants } from 'node:fs'
 import { realpath } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import helmet from '@fastify/helmet'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
@@ -17,6 +19,11 @@ const concurrency = { limit: 100, queue: { size: 1000, timeout: 10_000 } }
 
 /** The page's, wherever it is asked for; some file systems do not tell capitals apart. */
 const PAGE = /^dashboard/i
+
+/** Below it is what the library has for operators: rules for Prometheus, and a dashboard for Grafana. */
+const OPERATORS = 'operators/'
+const require = createRequire(import.meta.url)
+const operatorsFolder = dirname(require.resolve('fastify-sluice/operators/alerts.yml'))
 
 /** What an answer says of its file, and an error has none. */
 const FILE_HEADERS = [
@@ -40,7 +47,8 @@ const publicFiles: FastifyPluginAsync<Pick<ExampleOptions, 'folder'>> = async (a
     // The file that was picked, precompressed or not: a symbolic link may lead anywhere. It is opened
     // for HEAD too, which would else promise what GET cannot give.
     onFile: async (path) => {
-      await using _file = await openRegular(path, root, constants.O_RDONLY)
+      const top = path.startsWith(operatorsFolder) ? operatorsFolder : root
+      await using _file = await openRegular(path, top, constants.O_RDONLY)
     },
   })
   app.setErrorHandler((error, _request, reply) => {
@@ -58,7 +66,9 @@ const publicFiles: FastifyPluginAsync<Pick<ExampleOptions, 'folder'>> = async (a
       if (PAGE.test(path)) await reply.helmet()
       // As the path was written: a slash that is spelled otherwise is none.
       if (/%(2f|5c|00)/i.test(request.raw.url?.split('?')[0] ?? '')) return reply.callNotFound()
-      return reply.sendFile(`/${path}`)
+      return path.startsWith(OPERATORS)
+        ? reply.sendFile(`/${path.slice(OPERATORS.length)}`, operatorsFolder)
+        : reply.sendFile(`/${path}`)
     },
   )
 }

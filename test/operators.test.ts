@@ -19,8 +19,10 @@ interface Panel {
 }
 
 const root = resolve(import.meta.dirname, '..')
-const alerts = readFileSync(join(root, 'public/operators/alerts.yml'), 'utf8')
-const dashboard = JSON.parse(readFileSync(join(root, 'public/operators/grafana.json'), 'utf8')) as {
+const alerts = readFileSync(join(root, 'src/sluice/operators/alerts.yml'), 'utf8')
+const dashboard = JSON.parse(
+  readFileSync(join(root, 'src/sluice/operators/grafana.json'), 'utf8'),
+) as {
   panels: Panel[]
   templating: { list: { name: string; type: string; datasource?: unknown; query: unknown }[] }
 }
@@ -49,7 +51,7 @@ afterAll(() => app.close())
 test('a running server hands them out', async () => {
   for (const name of ['alerts.yml', 'grafana.json']) {
     const { statusCode, body } = await app.inject(`/public/operators/${name}`)
-    const file = readFileSync(join(root, 'public/operators', name), 'utf8')
+    const file = readFileSync(join(root, 'src/sluice/operators', name), 'utf8')
     expect([name, statusCode, body]).toEqual([name, 200, file])
   }
 })
@@ -88,7 +90,8 @@ describe('the alert rules', () => {
   })
 
   test.skipIf(promtool === undefined)(`are what Prometheus takes for rules ${needs}`, () => {
-    const { status, output } = promtool?.(['check', 'rules', 'public/operators/alerts.yml']) ?? {}
+    const { status, output } =
+      promtool?.(['check', 'rules', 'src/sluice/operators/alerts.yml']) ?? {}
     expect([status, output]).toEqual([0, expect.stringContaining('SUCCESS: 5 rules found')])
   })
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
 
-test('npm pack holds the library with its types, its README and the licence, and nothing else', () => {
+test('npm pack holds the library with its types, its README, files for operators and the licence, and nothing else', () => {
   const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: join(root, 'src/sluice'),
     encoding: 'utf8',
@@ -14,10 +14,12 @@ test('npm pack holds the library with its types, its README and the licence, and
   })
   const [{ files }] = JSON.parse(output) as [{ files: { path: string }[] }]
   const paths = files.map(({ path }) => path)
+  const operators = ['operators/alerts.yml', 'operators/grafana.json']
   const expected = ['LICENSE', 'README.md', 'package.json', 'dist/index.d.ts', 'dist/core/index.js']
-  expect(paths).toEqual(expect.arrayContaining(expected))
+  expect(paths).toEqual(expect.arrayContaining([...expected, ...operators]))
   const other = paths.filter(
     (path) =>
+      !operators.includes(path) &&
       !/^(LICENSE|README\.md|package\.json|dist\/(index|(core|metrics|plugin)\/.+)\.(js|d\.ts))$/.test(
         path,
       ),

@@ -122,7 +122,7 @@ test('the instruments of OpenTelemetry are those of the source', () => {
 })
 
 test('the alerts are those of the rules', () => {
-  const rules = readFileSync(join(root, 'public/operators/alerts.yml'), 'utf8')
+  const rules = readFileSync(join(root, 'src/sluice/operators/alerts.yml'), 'utf8')
   const names = [...rules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name)
   expect(table('alert').map(([name]) => name)).toEqual(names)
 })
