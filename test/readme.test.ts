@@ -10,6 +10,7 @@ import { schema } from '../src/config.js'
 import { EXAMPLES } from '../src/server/examples.js'
 import * as errors from '../src/sluice/core/errors.js'
 import { EXEMPT } from '../src/sluice/plugin/options.js'
+import { definedPatterns } from './support/pattern-list.js'
 import { PAGES, readme, root, table } from './support/readme.js'
 
 interface Annotated {
@@ -71,6 +72,14 @@ test('every example of the article has a row, with an endpoint or with a reason'
     expect(endpoint).toMatch(/^(GET \/|POST \/|-$)/)
     expect(result).not.toBe('')
   }
+})
+
+test('a pattern stands for the examples of the article that its definition names', async () => {
+  const defined = (await definedPatterns()).flatMap(({ rows }) => rows)
+  const named = article.filter(([, endpoint]) => endpoint?.includes(' /patterns/'))
+  const sorted = (rows: readonly (readonly string[])[]): string[] =>
+    rows.map(([example, endpoint]) => `${example}: ${endpoint}`).sort()
+  expect(sorted(named)).toEqual(sorted(defined))
 })
 
 test.each(article.filter(([, endpoint]) => endpoint !== '-') as [string, string, string][])(

@@ -15,6 +15,12 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/broadcast/receivers',
+    title: 'one sender, many receivers',
+    query: '?receivers=3',
+    article: {
+      'broadcast channel': '',
+      'messages, live': '?message=New+message!&message=Another+event!',
+    },
     takes: {
       message: list(text(''), ['Broadcast message 1', 'Broadcast message 2']),
       receivers: integer(3, 1, 20),
@@ -56,19 +62,14 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   const live = new Topic<string>(KEPT)
   const nothing = object({})
 
-  pattern(app, options, {
-    method: 'POST',
-    url: '/patterns/broadcast',
-    takes: { message: message() },
-    in: 'body',
-    work: async (_run, { message }) => ({ id: live.send(message), listeners: live.receivers }),
-  })
-
   app.get('/patterns/broadcast', {
     sse: 'only',
     // It would have no end.
     exposeHeadRoute: false,
-    config: { concurrency: { limit: LISTENERS, queue: { size: 0 } } },
+    config: {
+      pattern: { title: 'listen to what is published, as server-sent events', curl: '-N' },
+      concurrency: { limit: LISTENERS, queue: { size: 0 } },
+    },
     schema: { querystring: nothing },
     attachValidation: true,
     handler: async (request, reply) => {
@@ -84,6 +85,16 @@ const broadcast: FastifyPluginAsync<PatternOptions> = async (app, options) => {
       }
       if (signal.aborted) request.log.info({ pattern: 'broadcast' }, 'Cancelled: broadcast')
     },
+  })
+
+  pattern(app, options, {
+    method: 'POST',
+    url: '/patterns/broadcast',
+    title: 'publish to all who listen',
+    curl: `-H content-type:application/json -d '{"message":"Hello"}'`,
+    takes: { message: message() },
+    in: 'body',
+    work: async (_run, { message }) => ({ id: live.send(message), listeners: live.receivers }),
   })
 }
 export default broadcast

@@ -9,6 +9,8 @@ import { type PatternOptions, pattern } from './kit/pattern.js'
 const cancellation: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/cancellation/deadline',
+    title: 'steps until a deadline, and which of them ran',
+    article: { 'cancelled in the middle': '' },
     takes: { steps: integer(5, 1, 100), step: milliseconds(1000), deadline: milliseconds(3000) },
     work: async (run, input) => {
       using deadline = run.deadline(input.deadline)
@@ -30,6 +32,8 @@ const cancellation: FastifyPluginAsync<PatternOptions> = async (app, options) =>
 
   pattern(app, options, {
     url: '/patterns/cancellation/drop',
+    title: 'a task that is cancelled after 1 s',
+    article: { 'cancelled by dropping': '' },
     takes: { task: milliseconds(5000), drop: milliseconds(1000) },
     work: async (run, { task, drop }) => {
       const dropped = new AbortController()

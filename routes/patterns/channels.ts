@@ -7,6 +7,12 @@ import { type PatternOptions, pattern } from './kit/pattern.js'
 const channels: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/channels',
+    title: 'a bounded channel: who is too fast, waits',
+    query: '?capacity=1&senders=2',
+    article: {
+      'mpsc channel': '',
+      'channel of async-std': '?capacity=3&message=hi&message=from&message=async-std',
+    },
     takes: {
       message: list(text(''), ['hello', 'from', 'tokio channel']),
       senders: integer(1, 1, 10),

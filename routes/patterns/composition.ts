@@ -13,6 +13,8 @@ const JOBS = {
 const composition: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/composition/sequential',
+    title: 'one after the other: the sum of their times',
+    article: { 'async functions composed': '?userId=42&name=user', 'sequential composition': '' },
     takes: { userId: integer(101, 1, 1_000_000), name: text('UserProfile') },
     work: async (run, { userId, name }) => {
       async function loadUserId(): Promise<number> {
@@ -31,6 +33,13 @@ const composition: FastifyPluginAsync<PatternOptions> = async (app, options) => 
 
   pattern(app, options, {
     url: '/patterns/composition/concurrent',
+    title: 'side by side: the time of the slower',
+    query: '?of=weather',
+    article: {
+      'concurrent composition': '',
+      join: '?of=account',
+      'join of another crate': '?of=steps',
+    },
     takes: { of: oneOf('weather', ['weather', 'account', 'steps']) },
     work: async (run, { of }) => {
       const fetched = Object.entries(JOBS[of]).map(async ([name, [value, ms]]) => {
@@ -45,6 +54,9 @@ const composition: FastifyPluginAsync<PatternOptions> = async (app, options) => 
 
   pattern(app, options, {
     url: '/patterns/composition/loop',
+    title: 'a loop of awaits',
+    query: '?n=1&n=2&n=3&n=4',
+    article: { 'a loop of awaits': '' },
     takes: { n: list(integer(0, -1_000_000, 1_000_000), [1, 2, 3, 4]) },
     work: async (run, { n }) => {
       const doubled: number[] = []
@@ -59,6 +71,8 @@ const composition: FastifyPluginAsync<PatternOptions> = async (app, options) => 
 
   pattern(app, options, {
     url: '/patterns/composition/mixed',
+    title: 'waits between synchronous steps',
+    article: { 'waits between synchronous steps': '' },
     takes: { steps: integer(2, 1, 20) },
     work: async (run, { steps }) => {
       for (let step = 1; step <= steps; step++) {

@@ -7,6 +7,9 @@ import { Run } from './kit/run.js'
 const errors: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/errors/divide',
+    title: 'a division by zero: 400',
+    query: '?a=10&b=0',
+    article: { 'an error returned': '' },
     takes: { a: integer(10, -1_000_000, 1_000_000), b: integer(0, -1_000_000, 1_000_000) },
     work: async (_run, { a, b }) => {
       if (b === 0) throw new Failure(400, 'Cannot divide by zero')
@@ -16,6 +19,9 @@ const errors: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/errors/propagation',
+    title: 'an error through three layers, with its causes',
+    query: '?user=',
+    article: { 'an error propagated': '' },
     takes: { user: text('user123') },
     work: async (run, { user }) => {
       try {
@@ -38,6 +44,7 @@ const errors: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/errors/background',
+    title: 'a background task fails, the process lives',
     // Not for long: whoever asks has left before it ends.
     takes: { delay: integer(100, 0, 1000) },
     work: async (run, { delay }) => {

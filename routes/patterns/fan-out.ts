@@ -26,6 +26,8 @@ const fanOut: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/fan-out',
+    title: 'eight upstreams asked, three at a time',
+    query: '?upstreams=8&limit=3',
     takes: {
       upstreams: integer(8, 1, 20),
       limit: integer(3, 1, 20),

@@ -29,6 +29,8 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
 
   pattern(app, options, {
     url: '/patterns/files/read',
+    title: 'a file, read without blocking',
+    article: { 'file read': '' },
     takes: { file: oneOf('data.txt', ['data.txt', 'log.txt']) },
     work: async (run, { file }) => {
       using _permit = await files.acquire({ signal: run.signal })
@@ -47,6 +49,9 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
   pattern(app, options, {
     method: 'POST',
     url: '/patterns/files/write',
+    title: 'a file, written without blocking',
+    query: '?text=Hello',
+    article: { 'file written': '' },
     takes: { text: text('async write successful') },
     work: async (run, { text: line }) => {
       using _turn = await turn.acquire({ signal: run.signal })
@@ -65,6 +70,8 @@ const filePatterns: FastifyPluginAsync<PatternOptions> = async (app, options) =>
   pattern(app, options, {
     method: 'POST',
     url: '/patterns/files/append',
+    title: 'writers that take turns',
+    query: '?writers=5&lines=4',
     takes: { writers: integer(5, 1, 20), lines: integer(4, 1, 20), turns: flag(true) },
     work: async (run, { writers, lines, turns }) => {
       using _permit = await files.acquire({ signal: run.signal })

@@ -12,7 +12,7 @@ import files from './files.js'
 import futures from './futures.js'
 import type { PatternOptions } from './kit/pattern.js'
 import lazy from './lazy.js'
-import { LISTED_ORIGIN, type ListedPattern, PATTERNS } from './list.js'
+import { LISTED_ORIGIN, type ListedPattern, listed } from './list.js'
 import polling from './polling.js'
 import race from './race.js'
 import tasks from './tasks.js'
@@ -40,32 +40,37 @@ const ALL = [
 const HOST = /^[\w.:[\]-]{1,255}$/
 
 const patterns: FastifyPluginAsync<PatternOptions> = async (app, options) => {
+  const all: ListedPattern[] = []
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.pattern === undefined || method === 'HEAD') return
+    all.push(listed(String(method), url, config.pattern))
+  })
   for (const pattern of ALL) await app.register(pattern, options)
-  await app.register(index)
+  await app.register(index, { all })
 }
 export default patterns
 
 /** With headers of its own. */
-const index: FastifyPluginAsync = async (app) => {
+const index: FastifyPluginAsync<{ all: readonly ListedPattern[] }> = async (app, { all }) => {
   await app.register(helmet, PAGE_HEADERS)
 
   app.get('/patterns', async ({ headers, host, protocol }, reply) => {
     const origin = HOST.test(host) ? `${protocol}://${host}` : LISTED_ORIGIN
-    const listed = PATTERNS.map((pattern) => ({
+    const patterns = all.map((pattern) => ({
       ...pattern,
       curl: pattern.curl.replace(LISTED_ORIGIN, () => origin),
     }))
     reply.header('vary', 'accept')
-    if (headers.accept?.includes('text/html') !== true) return listed
+    if (headers.accept?.includes('text/html') !== true) return patterns
     reply.type('text/html; charset=utf-8')
-    return page(listed)
+    return page(patterns)
   })
 }
 
 /** No script and no style of its own, so that any content security policy lets it through. */
-function page(listed: readonly ListedPattern[]): string {
+function page(all: readonly ListedPattern[]): string {
   const families = new Map<string, ListedPattern[]>()
-  for (const pattern of listed) {
+  for (const pattern of all) {
     const [, , family = ''] = pattern.path.split('/')
     families.set(family, [...(families.get(family) ?? []), pattern])
   }

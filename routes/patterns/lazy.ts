@@ -9,6 +9,8 @@ import { type PatternOptions, pattern } from './kit/pattern.js'
 const lazy: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/lazy',
+    title: 'a lazy future beside an eager promise',
+    article: { 'a method that returns a future': '' },
     takes: { task: text('Backup') },
     work: async (run, { task }) => {
       const started: string[] = []
@@ -34,6 +36,14 @@ const lazy: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/lazy/poll',
+    title: 'a future polled by hand',
+    query: '?pending=1',
+    article: {
+      'future implemented by hand': '?pending=0&value=Hello+from+a+custom+future!',
+      'polled by hand': '?pending=0&value=99',
+      'a future driven without executor': '?pending=0&value=Done',
+      "a combinator of one's own": '',
+    },
     takes: { pending: integer(1, 0, 20), value: text('Ready after delay') },
     work: (run, { pending, value }) => {
       function* future(): Generator<undefined, string> {

@@ -19,6 +19,9 @@ const polling: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/polling',
+    title: 'an upstream asked every 5 s, with back-off',
+    query: '?failures=1',
+    article: { polling: '' },
     takes: {
       every: milliseconds(5000, 100),
       for: milliseconds(12_000),

@@ -6,6 +6,8 @@ import { type PatternOptions, pattern } from './kit/pattern.js'
 const race: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/race',
+    title: 'the first wins, the other is stopped',
+    article: { select: '' },
     takes: { slow: milliseconds(3000), fast: milliseconds(1000) },
     work: async (run, { slow, fast }) => {
       const decided = new AbortController()

@@ -8,6 +8,9 @@ import type { Run } from './kit/run.js'
 const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/tasks',
+    title: 'ten thousand tasks, and the memory of one',
+    query: '?n=10000',
+    article: { 'thousands of tasks': '', 'tasks on a single thread': '?n=10000' },
     takes: { n: integer(10_000, 1, 100_000) },
     // A hundred thousand take 40 MB.
     concurrency: { limit: 2, queue: { size: 20, timeout: Number.POSITIVE_INFINITY } },
@@ -24,6 +27,8 @@ const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/tasks/hello',
+    title: 'five tasks',
+    article: { tasks: '' },
     takes: { n: integer(5, 1, 100) },
     work: async (run, { n }) => {
       const spawned = Array.from({ length: n }, async (_, task) => `Hello from task ${task}`)
@@ -34,6 +39,13 @@ const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/tasks/join',
+    title: 'the results of tasks',
+    query: '?value=10&value=20&value=30',
+    article: {
+      'a task on Tokio': '?value=42',
+      'tasks joined': '',
+      'a task on async-std': '?value=123',
+    },
     takes: { value: list(integer(0, -1_000_000, 1_000_000), [10, 20, 30]) },
     work: (run, { value: values }) =>
       Promise.all(
@@ -48,6 +60,9 @@ const tasks: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/tasks/errors',
+    title: 'the two layers of what can go wrong in a task',
+    query: '?end=error',
+    article: { 'errors of spawned tasks': '' },
     takes: { end: oneOf('error', ['value', 'error', 'crash', 'abort']) },
     work: async (run, { end }) => {
       const handle = new AbortController()

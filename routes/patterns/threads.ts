@@ -27,6 +27,9 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/threads',
+    title: 'four sums on the pool of threads, or on the loop',
+    query: '?on=pool',
+    article: { 'CPU-bound work': '' },
     takes: {
       n: integer(MILLION, 1, MILLION),
       times: integer(4, 1, 8),
@@ -43,6 +46,8 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/threads/hello',
+    title: 'five tasks on threads',
+    article: { threads: '' },
     takes: { n: integer(5, 1, 100) },
     concurrency: { group },
     work: (run, { n }) =>
@@ -57,6 +62,8 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/threads/tasks',
+    title: 'ten tasks that sleep on a few threads',
+    article: { 'tasks on several threads': '' },
     // Not for long: they keep the others waiting.
     takes: { n: integer(10, 1, 1000), delay: integer(100, 0, 1000) },
     concurrency: { group },
@@ -65,6 +72,13 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/threads/memory',
+    title: 'the memory of a thread and of a task',
+    query: '?n=10',
+    article: {
+      'many threads': '',
+      'thread stacks': '?n=20',
+      'the overhead of both, compared': '?n=4&tasks=1000',
+    },
     takes: { n: integer(10, 1, 20), tasks: integer(10_000, 1, 100_000) },
     concurrency: { group },
     work: async (run, { n, tasks }) => {
@@ -79,6 +93,7 @@ const threads: FastifyPluginAsync<PatternOptions> = async (app, options) => {
 
   pattern(app, options, {
     url: '/patterns/threads/rule',
+    title: 'threads or tasks: the rule of thumb, measured',
     concurrency: { group },
     work: async (run) => {
       // Threads and code are warm before anything is measured.

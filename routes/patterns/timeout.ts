@@ -6,6 +6,9 @@ import { Failure, type PatternOptions, pattern } from './kit/pattern.js'
 const timeout: FastifyPluginAsync<PatternOptions> = async (app, options) => {
   pattern(app, options, {
     url: '/patterns/timeout',
+    title: '3 s of work, 1 s allowed: 504',
+    query: '?work=3000&allowed=1000',
+    article: { 'time-out': '' },
     takes: { work: milliseconds(3000), allowed: milliseconds(1000) },
     work: async (run, { work, allowed }) => {
       using deadline = run.deadline(allowed)

@@ -1,10 +1,11 @@
 /** The patterns in a real browser: their list, and the dashboard's bursts at them. */
 import axe from 'axe-core'
 import { expect, test } from 'vitest'
-import { PATTERNS } from '../../routes/patterns/list.js'
+import { definedPatterns } from '../support/pattern-list.js'
 import { describePage, fire, untilFired } from './page.js'
 
-const opened = PATTERNS.filter(({ method }) => method === 'GET').map(({ href }) => href)
+const defined = await definedPatterns()
+const opened = defined.filter(({ method }) => method === 'GET').map(({ href }) => href)
 
 await describePage('the patterns', (stage) => {
   const list = async (...options: Parameters<typeof stage.page>) => {
@@ -21,7 +22,7 @@ await describePage('the patterns', (stage) => {
     expect(hrefs).toEqual(opened)
     const lines = await page.locator('main code').allTextContents()
     expect(lines).toEqual(
-      PATTERNS.map(({ curl }) => curl.replace('http://127.0.0.1:3000', stage.url())),
+      defined.map(({ curl }) => curl.replace('http://127.0.0.1:3000', stage.url())),
     )
   })
 

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RouteConcurrency } from 'fastify-sluice'
 import type { TObject, TProperties } from 'typebox'
 import type { ExampleOptions } from '../../example.js'
+import type { Shown } from '../list.js'
 import { type Input, misreadIn, object, problemOf } from './input.js'
 import { Run } from './run.js'
 
@@ -14,7 +15,7 @@ const LOGGED = 10
 
 export type PatternOptions = Pick<ExampleOptions, 'timeScale' | 'folder'>
 
-export interface Definition<Parameters extends TProperties> {
+export interface Definition<Parameters extends TProperties> extends Shown {
   /** Default GET. */
   method?: 'GET' | 'POST'
   url: `/patterns/${string}`
@@ -53,7 +54,7 @@ export function pattern<Parameters extends TProperties>(
     url,
     schema: part === 'body' ? { body: schema } : { querystring: schema },
     attachValidation: true,
-    ...(concurrency === undefined ? {} : { config: { concurrency } }),
+    config: { pattern: definition, ...(concurrency === undefined ? {} : { concurrency }) },
     preValidation: async (request) => refuse(misreadIn(request[part], schema)),
     handler: async (request, reply) => {
       refuseBadInput(request, schema, request[part])
