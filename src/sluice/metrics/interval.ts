@@ -5,7 +5,9 @@
 import { Histogram } from '../core/histogram.js'
 import type { SnapshotSource } from './snapshot.js'
 
+/** The time since a mark. */
 export interface Interval {
+  /** How long it was. */
   readonly seconds: number
   /** Routes that answered within it. */
   readonly routes: readonly {

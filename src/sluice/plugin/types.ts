@@ -6,23 +6,26 @@ import type { AlgorithmName, LimitOption } from '../core/limits/named.js'
 import type { Interval } from '../metrics/interval.js'
 import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
+import type { RequestInProgress, SpanObserver } from './spans.js'
+
+export type * from './spans.js'
 
 /** When a permit returns: once the handler has settled as well, or when the response closes. */
 export type ReleaseOn = 'settled' | 'close'
 
 /** Options of `app.register(sluice, options)`. */
 export interface SluiceOptions {
-  /** The most in flight in the scope that registers it: an integer >= 1, or an algorithm. */
+  /** The most in flight in the scope that registers it: an integer >= 1, or an algorithm; default none. */
   limit?: LimitOption | undefined
-  /** The queue before `limit`. */
+  /** The queue before `limit`; default 1000 in their order, as `QueueOptions` says. */
   queue?: QueueOptions | undefined
-  /** Tells callers apart, so that each is bounded for itself, beside `limit` for all. */
+  /** Tells callers apart, so that each is bounded for itself, beside `limit` for all; default none. */
   key?: KeyOptions | undefined
-  /** Any number but NaN; higher is served first, first come first served within one. */
+  /** Any number but NaN; higher is served first, first come first served within one; default 0. */
   priority?: PriorityFunction | undefined
   /**
-   * Keeps the turns of the event loop short, and sheds what would wait too long for one; `true` for
-   * the defaults, as beside `limit: 'auto'` without it.
+   * Keeps the turns of the event loop short, and sheds what would wait too long for one; `true` with
+   * the defaults of its options. Default: true beside `limit: 'auto'`, otherwise false.
    */
   pressure?: boolean | PressureOptions | undefined
   /** Milliseconds for the whole request, queue included, > 0; default none. */
@@ -48,23 +51,31 @@ export interface SluiceOptions {
   stall?: number | undefined
   /** Shapes the reply of a rejection; default RFC 9457 problem details. */
   reject?: RejectFunction | undefined
-  /** Where requests are admitted; `preHandler` comes after authentication and the body. */
+  /**
+   * Where requests are admitted; `preHandler` comes after authentication and the body; default
+   * `onRequest`.
+   */
   hook?: 'onRequest' | 'preHandler' | undefined
   /**
-   * Route patterns outside every limit, `*` at the end for any rest; replaces the default list. Such a
-   * route has no `config.concurrency` but false.
+   * Route patterns outside every limit, `*` at the end for any rest; default: the usual paths of probes,
+   * `/metrics`, `/concurrency*` and `/dashboard`, which a list of one's own
+   * replaces. Such a route has no `config.concurrency` but false.
    */
   exempt?: readonly string[] | undefined
 }
 
+/** Whose request it is; called once for each. */
 export type KeyFunction = (request: FastifyRequest) => string
+/** How urgent it is: any number but NaN. */
 export type PriorityFunction = (request: FastifyRequest) => number
 
+/** A limit for each caller. */
 export interface KeyOptions {
+  /** Tells callers apart; of a key longer than 64 characters only its hash is kept. */
   by: KeyFunction
   /** The most requests in flight of one caller: an integer >= 1. */
   limit: number
-  /** The queue of each caller. */
+  /** The queue of each caller; default 1000 in their order, as `QueueOptions` says. */
   queue?: QueueOptions | undefined
   /** How many callers are kept apart at once: an integer >= 1; default 10,000. */
   maxKeys?: number | undefined
@@ -74,11 +85,11 @@ export interface KeyOptions {
 export interface PressureOptions {
   /** Milliseconds that one turn of the loop runs new requests, > 0; the rest waits; default 10. */
   budget?: number | undefined
-  /** The longest wait for the loop that is no overload, in milliseconds, > 0; default 25. */
+  /** The longest wait for the loop that is no overload, in milliseconds, > 0; default 50. */
   target?: number | undefined
   /**
    * Milliseconds that all waits must be longer than the target to be an overload, >= target; then
-   * whoever waited twice the target is shed; default 100.
+   * whoever waited twice the target is shed; default 200, or `target` where that is more.
    */
   interval?: number | undefined
   /** How many may wait: an integer >= 0; default 1000. */
@@ -91,9 +102,13 @@ export interface PressureOptions {
 
 /** A request that was shed, or whose deadline passed. */
 export interface Rejection {
+  /** As `SLUICE_QUEUE_FULL`. */
   readonly code: string
+  /** 504 where its handler was begun. */
   readonly status: 503 | 504
+  /** As in the metrics. */
   readonly reason: Exclude<RejectReason, 'aborted'>
+  /** A sentence for people. */
   readonly detail: string
   /** Whole seconds, as in the header that the reply already has. */
   readonly retryAfter: number
@@ -119,14 +134,16 @@ export type RouteConcurrency =
   | WithOneOf<RouteConcurrencyOptions, Exclude<keyof RouteConcurrencyOptions, 'queue'>>
   | false
 
+/** Not all of them absent. */
 type WithOneOf<O, Name extends keyof O> = { [One in Name]: O & Required<Pick<O, One>> }[Name]
 
+/** What a route has for itself. */
 export interface RouteConcurrencyOptions {
-  /** The most requests of the route, or of its group, in flight. */
+  /** The most of the route, or its group, in flight: an integer >= 1, or an algorithm; default none. */
   limit?: LimitOption | undefined
-  /** The queue before `limit`. */
+  /** The queue before `limit`; default 1000 in their order, as `QueueOptions` says. */
   queue?: QueueOptions | undefined
-  /** Routes that name the same group share the limiter that one of them, registered first, makes. */
+  /** Routes that name the same group share the limiter that the first of them makes; default none. */
   group?: string | undefined
   /** In place of the plugin's. */
   priority?: PriorityFunction | undefined
@@ -140,6 +157,7 @@ export interface RouteConcurrencyOptions {
 
 /** `app.concurrency` */
 export interface AppConcurrency {
+  /** Those of the plugin first, then those of routes and groups. */
   readonly limiters: readonly LimiterView[]
   /** True from the start of `drain`: readiness probes should fail. */
   readonly draining: boolean
@@ -148,6 +166,7 @@ export interface AppConcurrency {
    * milliseconds), register your own metrics in it, or merge it into your registry.
    */
   readonly registry: ConcurrencyRegistry
+  /** All counts, as of now. */
   snapshot(): Snapshot
   /**
    * Calls back at the end of each request, exempt ones included, in the order of their ends and
@@ -176,40 +195,7 @@ export interface AppConcurrency {
   drain(options?: DrainOptions): Promise<boolean>
 }
 
-/** One request from its first hook to its end; times are milliseconds. */
-export interface RequestSpan {
-  /** Fastify's `request.id`. */
-  readonly id: string
-  readonly method: string
-  /** The pattern of its route. */
-  readonly route: string
-  /** By `performance.now()`. */
-  readonly startTime: number
-  /** Spent in queues. */
-  readonly waitMs: number
-  /** All the rest until the response closed. */
-  readonly runMs: number
-  /** Shed ones are `rejected`; one whose deadline passed in its handler was `answered`, by a 504. */
-  readonly outcome: 'answered' | 'rejected' | 'aborted'
-  /** Undefined where the client left before it. */
-  readonly status: number | undefined
-  /** Why it was shed, or that its deadline passed. */
-  readonly reason: Exclude<RejectReason, 'aborted'> | undefined
-}
-
-/**
- * A view of a request: what its span will be, as far as is known now. It holds on to the request, so
- * let go of it.
- */
-export interface RequestInProgress extends Omit<RequestSpan, 'outcome'> {
-  /** It is in a queue now, and `waitMs` grows; otherwise `runMs` does. */
-  readonly waiting: boolean
-  /** Undefined until it is over. */
-  readonly outcome: RequestSpan['outcome'] | undefined
-}
-
-export type SpanObserver = (span: RequestSpan) => void
-
+/** Of `drain`. */
 export interface DrainOptions {
   /** Milliseconds that new work is still admitted, so that balancers can look away; default 0. */
   delay?: number | undefined

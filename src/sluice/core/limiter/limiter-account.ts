@@ -7,14 +7,19 @@ import type { CancelReason } from '../queue/waiter.js'
 /** Why work was shed. */
 export type RejectReason = CancelReason
 
+/** A limiter as of now, as plain data. */
 export interface LimiterSnapshot {
+  /** Its own, in metrics, too. */
   readonly name: string
   /** How many may be in flight. */
   readonly limit: number
+  /** How many are. */
   readonly inFlight: number
+  /** How many wait. */
   readonly queued: number
-  /** Since the limiter was made, as are the rejected. */
+  /** How many were let through since it was made. */
   readonly admitted: number
+  /** How many were shed since it was made, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>
   /** Of the admitted, those whose work went on for too long after its answer. */
   readonly abandoned: number
@@ -26,10 +31,15 @@ export interface LimiterSnapshot {
   readonly loop?: LoopFindings
 }
 
+/** What can be seen of every limiter. */
 interface AnyLimiterView {
+  /** Its own, in snapshots and metrics. */
   readonly name: string
+  /** How many may be in flight: an integer >= 1. */
   readonly limit: number
+  /** How many are. */
   readonly inFlight: number
+  /** How many wait. */
   readonly queued: number
   /** How many were let through since it was made. */
   readonly admitted: number
@@ -43,16 +53,21 @@ interface AnyLimiterView {
   readonly found?: readonly FoundLimit[] | undefined
   /** @internal */
   readonly loop?: LoopFindings | undefined
+  /** All of it as plain data. */
   snapshot(): LimiterSnapshot
+  /** Ends admission for good: waiters and newcomers are refused with `SLUICE_CLOSED`. */
   close(): void
 }
 
+/** Its limit may be changed. */
 interface FixedLimiterView extends AnyLimiterView {
+  /** No algorithm finds the limit. */
   readonly isFixed: true
   /** Changes the limit: the limiter's, or that of each of its keys. As `Limiter.setLimit`. */
   setLimit(limit: number): void
 }
 
+/** Its limit finds itself. */
 interface FoundLimiterView extends AnyLimiterView {
   /** An algorithm finds the limit, or nothing can change it; absent: so it is. */
   readonly isFixed?: false

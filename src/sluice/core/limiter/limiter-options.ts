@@ -16,6 +16,7 @@ import { type LimitOption, toAlgorithm } from '../limits/named.js'
 import { checkShares, type Shares } from '../queue/shared-queue.js'
 import type { QueueOrder } from '../queue/wait-queue.js'
 
+/** Of the queue before a limit. */
 export interface QueueOptions {
   /** How many may wait: an integer >= 0; 0 rejects at once; default 1000. */
   size?: number | undefined
@@ -34,18 +35,21 @@ export interface QueueOptions {
   shares?: Shares | undefined
 }
 
+/** Of a `Limiter`. */
 export interface LimiterOptions {
   /** Its name in snapshots and metrics; default `limiter`. */
   name?: string | undefined
   /** An integer >= 1, or an algorithm that finds it, by its name or as an object of its own. */
   limit: LimitOption
+  /** Who waits before it; default 1000 in their order, as `QueueOptions` says. */
   queue?: QueueOptions | undefined
   /** Monotonic milliseconds; default `performance.now`. */
   clock?: Clock | undefined
 }
 
+/** Of `acquire` and `run`. */
 export interface LimiterAcquireOptions {
-  /** Its abort rejects the acquire with the signal's reason; an aborted signal never acquires. */
+  /** Its abort rejects with its reason, and an aborted one never acquires; default none. */
   signal?: AbortSignal | undefined
   /** Milliseconds, >= 0, in place of the queue's; 0: only if free now; Infinity: none. */
   timeout?: number | undefined

@@ -1,14 +1,3 @@
-/**
- * A limit, a bounded queue before it, and the accounts of both.
- *
- * Order: by priority, and within one by the queue's order; a full queue takes a newcomer of higher
- * priority in place of its newest waiter of the lowest. Hand-off: a slot that frees, or a limit that
- * rises, admits the next waiter before anyone else can ask. Cancelling: a waiter leaves in O(1).
- * Closing: waiters and later acquires reject with `SLUICE_CLOSED`; tokens that are out stay valid.
- * Cost: an admission that need not wait is one token and a few plain numbers; with a fixed limit the
- * clock is read only for those that wait, until one of them has a deadline. Samples hold no wait: a
- * token's time begins at its grant.
- */
 import type { Clock } from '../clock.js'
 import { REFUSALS } from '../queue/refusals.js'
 import { SharedQueue } from '../queue/shared-queue.js'
@@ -21,6 +10,17 @@ import type { LimiterAcquireOptions, LimiterOptions } from './limiter-options.js
 import { checkAcquireOptions, priorityOf, readLimiterOptions } from './limiter-options.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 
+/**
+ * A limit, a bounded queue before it, and the accounts of both.
+ *
+ * Order: by priority, and within one by the queue's order; a full queue takes a newcomer of higher
+ * priority in place of its newest waiter of the lowest. Hand-off: a slot that frees, or a limit that
+ * rises, admits the next waiter before anyone else can ask. Cancelling: a waiter leaves in O(1).
+ * Closing: waiters and later acquires reject with `SLUICE_CLOSED`; tokens that are out stay valid.
+ * Cost: an admission that need not wait is one token and a few plain numbers; with a fixed limit the
+ * clock is read only for those that wait, until one of them has a deadline. Samples hold no wait: a
+ * token's time begins at its grant.
+ */
 export class Limiter extends AccountedLimiter {
   readonly #clock: Clock
   readonly #queueSize: number
@@ -65,6 +65,7 @@ export class Limiter extends AccountedLimiter {
     return this.#learning.limit
   }
 
+  /** How many tokens are out. */
   get inFlight(): number {
     return this.#inFlight
   }
@@ -159,7 +160,7 @@ export class Limiter extends AccountedLimiter {
     this.#serve()
   }
 
-  /** Ends admission for good; see the head of this file. Closing again does nothing. */
+  /** Ends admission for good: see the class. Closing again does nothing. */
   close(): void {
     this.#closed = true
     this.#learning.close()

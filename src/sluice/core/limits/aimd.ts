@@ -1,13 +1,8 @@
-/**
- * Additive increase, multiplicative decrease: one more after each sample while the limit is used at
- * least by half; times `backoffRatio` after a drop or a sample slower than `timeout`. It needs no
- * baseline, but does not react before something is dropped or too slow.
- * Source: Netflix concurrency-limits, AIMDLimit.
- */
 import { checkNames, checkNumberIn, checkObject } from '../check.js'
 import { readBounds } from './bounds.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
+/** Of `AimdLimit`; the defaults are those of its source. */
 export interface AimdOptions {
   /** An integer in [min, max]; default 20. */
   initial?: number | undefined
@@ -21,6 +16,12 @@ export interface AimdOptions {
   timeout?: number | undefined
 }
 
+/**
+ * Additive increase, multiplicative decrease: one more after each sample while the limit is used at
+ * least by half; times `backoffRatio` after a drop or a sample slower than `timeout`. It needs no
+ * baseline, but does not react before something is dropped or too slow.
+ * Source: Netflix concurrency-limits, AIMDLimit.
+ */
 export class AimdLimit implements LimitAlgorithm {
   readonly #min: number
   readonly #max: number

@@ -1,19 +1,3 @@
-/**
- * For work of which nothing is known: bounds it only while it queues behind itself.
- *
- * What waits in line behind a pool or a downstream makes all of it slower, the quickest, too; what
- * merely varies does not (CoDel, 2012). So windows of samples are compared with what they usually say
- * (see usual.ts): two low quantiles must both have risen by more than they vary, twice in a row.
- *
- * - Free, as long as they have not: the limit floats far above what is in flight.
- * - Bound, once they have: to what queue-bound.ts finds.
- * - Free again, once that is not used up any more. Where the work is slow for another reason, that is
- *   what it usually is from now on.
- *
- * After a cut nothing counts for as long as work takes: what began before ends then, and of the rest
- * only the quickest. What fails quickly says nothing; what was dropped, or left by its client, took at
- * least so long. Cost: O(log n) a sample, for n in a window.
- */
 import { checkNames, checkNumberIn, checkObject, show, wrongType } from '../check.js'
 import { readBounds } from './bounds.js'
 import { Findings, type LimitFindings, type MoveCause } from './findings.js'
@@ -22,6 +6,7 @@ import { type Judgement, QueueBound } from './queue-bound.js'
 import { type Quantiles, SampleWindow } from './sample-window.js'
 import { Usual } from './usual.js'
 
+/** Of `AutoLimit`, by its name, too. */
 export interface AutoOptions {
   /** An integer in [min, max]; default 50: where it floats before anything is known. */
   initial?: number | undefined
@@ -52,6 +37,22 @@ const CUT = 0.9
 const ENOUGH = 20
 const ENOUGH_OF_ALIKE = 10
 
+/**
+ * For work of which nothing is known: bounds it only while it queues behind itself.
+ *
+ * What waits in line behind a pool or a downstream makes all of it slower, the quickest, too; what
+ * merely varies does not (CoDel, 2012). So windows of samples are compared with what they usually say
+ * (see usual.ts): two low quantiles must both have risen by more than they vary, twice in a row.
+ *
+ * - Free, as long as they have not: the limit floats far above what is in flight.
+ * - Bound, once they have: to what queue-bound.ts finds.
+ * - Free again, once that is not used up any more. Where the work is slow for another reason, that is
+ *   what it usually is from now on.
+ *
+ * After a cut nothing counts for as long as work takes: what began before ends then, and of the rest
+ * only the quickest. What fails quickly says nothing; what was dropped, or left by its client, took at
+ * least so long. Cost: O(log n) a sample, for n in a window.
+ */
 export class AutoLimit implements LimitAlgorithm {
   readonly learnsFromLosses = true
   readonly #min: number

@@ -7,6 +7,7 @@
  */
 export type MoveCause = 'free' | 'queueing' | 'room' | 'probe' | 'elsewhere'
 
+/** What a limit that finds itself saw when it judged last. */
 export interface LimitFindings {
   /** Work queues, so that it is bounded; otherwise the limit floats far above what is in flight. */
   readonly bound: boolean
@@ -28,8 +29,11 @@ export interface LimitFindings {
 export interface FoundLimit extends LimitFindings {
   /** The route, where each finds its own; otherwise the limiter. */
   readonly name: string
+  /** How many may be in flight. */
   readonly limit: number
+  /** How many are. */
   readonly inFlight: number
+  /** How many wait. */
   readonly queued: number
 }
 

@@ -1,19 +1,9 @@
-/**
- * Compares each sample with a long exponential average: new limit = limit * gradient + queueSize,
- * where gradient = tolerance * long rtt / rtt, kept in [0.5, 1], and smoothed. While samples are as
- * fast as the average the limit grows by `queueSize`, the burst it allows for; when they get slower
- * than `tolerance` times it, the limit shrinks in proportion.
- *
- * States: the first ten samples make the average; a long average of more than twice the sample, as
- * after an incident, decays by 5 % a sample; and an app that uses less than half its limit learns
- * nothing about it, so that the limit stays.
- * Source: Netflix concurrency-limits, Gradient2Limit.
- */
 import { checkInteger, checkNames, checkNumberIn, checkObject } from '../check.js'
 import { readBounds } from './bounds.js'
 import { type MaxRtt, maxRttOf, type OfLimit, ofLimit } from './given.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
+/** Of `Gradient2Limit`; the defaults are those of its source. */
 export interface Gradient2Options {
   /** An integer in [min, max]; default 20. */
   initial?: number | undefined
@@ -39,6 +29,17 @@ export interface Gradient2Options {
 
 const WARM_UP = 10
 
+/**
+ * Compares each sample with a long exponential average: new limit = limit * gradient + queueSize,
+ * where gradient = tolerance * long rtt / rtt, kept in [0.5, 1], and smoothed. While samples are as
+ * fast as the average the limit grows by `queueSize`, the burst it allows for; when they get slower
+ * than `tolerance` times it, the limit shrinks in proportion.
+ *
+ * States: the first ten samples make the average; a long average of more than twice the sample, as
+ * after an incident, decays by 5 % a sample; and an app that uses less than half its limit learns
+ * nothing about it, so that the limit stays.
+ * Source: Netflix concurrency-limits, Gradient2Limit.
+ */
 export class Gradient2Limit implements LimitAlgorithm {
   readonly #min: number
   readonly #max: number

@@ -24,6 +24,7 @@ export interface Sample {
  * takes it as at least 1; one that is no finite number is an error, and the limit stays.
  */
 export interface LimitAlgorithm {
+  /** How many may be in flight, as of the last sample. */
   readonly limit: number
   /** It is told of work that failed, or whose caller left, too; default false. */
   readonly learnsFromLosses?: boolean

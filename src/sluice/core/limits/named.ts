@@ -35,8 +35,10 @@ interface NamedBounds {
   max?: number | undefined
 }
 
+/** Of `{ algorithm: 'aimd' }`. */
 interface NamedAimdOptions extends NamedBounds, AimdOptions {}
 
+/** Of the two that are made to measure what work takes at rest, from time to time. */
 interface ProbedOptions extends NamedBounds {
   /**
    * The most that may count as normal: milliseconds > 0, or a function that gives them; default
@@ -45,8 +47,10 @@ interface ProbedOptions extends NamedBounds {
   maxRtt?: MaxRtt | undefined
 }
 
+/** Of `{ algorithm: 'vegas' }`. */
 interface NamedVegasOptions extends ProbedOptions, VegasOptions {}
 
+/** Of `{ algorithm: 'gradient2' }`. */
 interface NamedGradient2Options extends ProbedOptions {
   /** How much of each change is made, in (0, 1]; default 0.5. */
   smoothing?: number | undefined
@@ -61,13 +65,19 @@ interface NamedGradient2Options extends ProbedOptions {
   tolerance?: number | undefined
 }
 
+/** What each takes beside its name. */
 interface OptionsByName {
+  /** As `new AutoLimit` takes them. */
   auto: AutoOptions
+  /** With bounds for whoever has no numbers. */
   aimd: NamedAimdOptions
+  /** With those, and bounded by what work takes at rest. */
   vegas: NamedVegasOptions
+  /** The same. */
   gradient2: NamedGradient2Options
 }
 
+/** The algorithms that a limit may name; `auto` is for whoever knows nothing of the load. */
 export type AlgorithmName = keyof OptionsByName
 
 /** A name, or an object with the name and options of that algorithm. */

@@ -1,17 +1,9 @@
-/**
- * Estimates the queue downstream from how much slower a sample is than the fastest ever seen:
- * queue = limit * (1 - rtt without load / rtt). A queue of at most `threshold` raises the limit by
- * beta, one below `alpha` by log10(limit), one above `beta` or a drop lowers it by log10(limit).
- * From time to time it probes: the next sample becomes the new baseline, so that a downstream that
- * has become slower for good is not held against itself for ever. The moments are random, so that
- * many processes do not probe together.
- * Source: Netflix concurrency-limits, VegasLimit, after TCP Vegas.
- */
 import { checkInteger, checkNames, checkNumberIn, checkObject } from '../check.js'
 import { readBounds } from './bounds.js'
 import { type MaxRtt, maxRttOf, type OfLimit, ofLimit, randomOf } from './given.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
+/** Of `VegasLimit`; the defaults are those of its source. */
 export interface VegasOptions {
   /** An integer in [min, max]; default 20. */
   initial?: number | undefined
@@ -38,6 +30,15 @@ export interface VegasOptions {
   random?: (() => number) | undefined
 }
 
+/**
+ * Estimates the queue downstream from how much slower a sample is than the fastest ever seen:
+ * queue = limit * (1 - rtt without load / rtt). A queue of at most `threshold` raises the limit by
+ * beta, one below `alpha` by log10(limit), one above `beta` or a drop lowers it by log10(limit).
+ * From time to time it probes: the next sample becomes the new baseline, so that a downstream that
+ * has become slower for good is not held against itself for ever. The moments are random, so that
+ * many processes do not probe together.
+ * Source: Netflix concurrency-limits, VegasLimit, after TCP Vegas.
+ */
 export class VegasLimit implements LimitAlgorithm {
   readonly #min: number
   readonly #max: number

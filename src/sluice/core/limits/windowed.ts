@@ -1,13 +1,7 @@
-/**
- * Gathers samples over a window of time and gives the limit behind it one sample for all of them:
- * their average rtt, the most in flight, whether any was dropped. A limit then reacts to the load and
- * not to single requests. A window lasts twice its fastest sample, within [minWindow, maxWindow]; one
- * with fewer than `windowSize` samples is thrown away.
- * Source: Netflix concurrency-limits, WindowedLimit with AverageSampleWindow.
- */
 import { checkInteger, checkNames, checkNumberIn, checkObject, show, wrongType } from '../check.js'
 import { checkRtt, type LimitAlgorithm, type Sample } from './limit.js'
 
+/** Of `WindowedLimit`; the defaults are those of its source. */
 export interface WindowedOptions {
   /** Milliseconds, > 0; default 1000. */
   minWindow?: number | undefined
@@ -19,6 +13,13 @@ export interface WindowedOptions {
   minRtt?: number | undefined
 }
 
+/**
+ * Gathers samples over a window of time and gives the limit behind it one sample for all of them:
+ * their average rtt, the most in flight, whether any was dropped. A limit then reacts to the load and
+ * not to single requests. A window lasts twice its fastest sample, within [minWindow, maxWindow]; one
+ * with fewer than `windowSize` samples is thrown away.
+ * Source: Netflix concurrency-limits, WindowedLimit with AverageSampleWindow.
+ */
 export class WindowedLimit implements LimitAlgorithm {
   readonly #delegate: LimitAlgorithm
   readonly #minWindow: number
@@ -28,7 +29,10 @@ export class WindowedLimit implements LimitAlgorithm {
   #window = new Window()
   #nextUpdate = 0
 
-  /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+  /**
+   * @param delegate the limit behind it: it belongs to this one alone
+   * @throws RangeError or TypeError that names the option, what it got and what it takes.
+   */
   constructor(delegate: LimitAlgorithm, options: WindowedOptions = {}) {
     if (typeof delegate?.limit !== 'number' || typeof delegate.onSample !== 'function') {
       throw wrongType('delegate', show(delegate), 'a limit algorithm')

@@ -5,13 +5,15 @@
  *
  * Whoever owns a queue hands out by its two rules: a newcomer is served at once only where `isClearFor`
  * says so, and whoever waits is served by `serve`.
- *
- * Orders: `fifo`, first come first served; `lifo`, newest first; `adaptive`, first come first served
- * until the queue has been non-empty for 100 ms, then newest first until it has been empty: in an
- * overload the oldest are the ones whose callers have given up (Facebook, "Fail at Scale", 2015).
  */
 import type { CancelReason, Level, Waiter } from './waiter.js'
 
+/**
+ * Whom to serve first within a priority: `fifo`, first come first served; `lifo`, newest first;
+ * `adaptive`, first come first served until the queue has been non-empty for 100 ms, then newest first
+ * until it has been empty: in an overload the oldest are the ones whose callers have given up
+ * (Facebook, "Fail at Scale", 2015).
+ */
 export type QueueOrder = 'fifo' | 'lifo' | 'adaptive'
 
 /** Who hands out what is waited for. */

@@ -1,13 +1,3 @@
-/**
- * A fair, weighted, asynchronous semaphore.
- *
- * Order: waiters are served by priority, first come first served within one, and strictly: while
- * the head waits for more permits than are free, nobody of the same or a lower priority passes it.
- * Hand-off: permits that return go to their waiter inside `release`, before anyone else can ask.
- * Cancelling: an abort or a timeout takes the waiter out in O(1) and grants whoever now fits.
- * Cost: an acquire that need not wait allocates one permit and one promise, `tryAcquire` one permit.
- * Design after tokio::sync::Semaphore.
- */
 import {
   checkInteger,
   checkNames,
@@ -22,17 +12,28 @@ import { Waiter, type WaiterOwner } from '../queue/waiter.js'
 import type { Work } from '../run.js'
 import { Permit, type PermitOwner } from './permit.js'
 
+/** Of `acquire` and `run`. */
 export interface AcquireOptions {
   /** How many, as one: an integer >= 1; default 1. */
   permits?: number | undefined
-  /** Its abort rejects the acquire with the signal's reason; an aborted signal never acquires. */
+  /** Its abort rejects with its reason, and an aborted one never acquires; default none. */
   signal?: AbortSignal | undefined
-  /** Milliseconds, >= 0; 0: only if free now; absent or Infinity: no timeout. */
+  /** Milliseconds, >= 0; 0: only if free now; Infinity, the default: no timeout. */
   timeout?: number | undefined
   /** Any number but NaN; higher is served first; default 0. */
   priority?: number | undefined
 }
 
+/**
+ * A fair, weighted, asynchronous semaphore.
+ *
+ * Order: waiters are served by priority, first come first served within one, and strictly: while
+ * the head waits for more permits than are free, nobody of the same or a lower priority passes it.
+ * Hand-off: permits that return go to their waiter inside `release`, before anyone else can ask.
+ * Cancelling: an abort or a timeout takes the waiter out in O(1) and grants whoever now fits.
+ * Cost: an acquire that need not wait allocates one permit and one promise, `tryAcquire` one permit.
+ * Design after tokio::sync::Semaphore.
+ */
 export class Semaphore {
   /** The most permits a semaphore can have: 2^31 - 1. */
   static readonly MAX_PERMITS: number = 2 ** 31 - 1
@@ -73,6 +74,7 @@ export class Semaphore {
     return this.#queue.size
   }
 
+  /** `close` was called. */
   get closed(): boolean {
     return this.#closed
   }
