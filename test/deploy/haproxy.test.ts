@@ -30,7 +30,7 @@ describe.skipIf(!hasHaproxy)(`HAProxy before three servers ${needs}`, { timeout:
   /** Resolves with the balancer's address. */
   async function start(env: Record<string, string>): Promise<string> {
     balancer = (async () => {
-      for (const _ of [1, 2, 3]) servers.push(await startServer(env))
+      await Promise.all([1, 2, 3].map(async () => servers.push(await startServer(env))))
       return startBalancer(servers.map(({ port }) => port))
     })()
     return (await balancer).url
