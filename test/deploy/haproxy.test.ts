@@ -42,7 +42,7 @@ describe.skipIf(!hasHaproxy)(`HAProxy before three servers ${needs}`, { timeout:
   })
 
   test('a rolling restart under load fails no request', async () => {
-    const env = { DRAIN_DELAY_MS: String(DRAIN_DELAY_MS), TIME_SCALE: '0.1', LOG_LEVEL: 'info' }
+    const env = { DRAIN_DELAY_MS: String(DRAIN_DELAY_MS), TIME_SCALE: '0.1' }
     const url = await start(env)
     const load = new Load(url)
     for (const [index, old] of servers.entries()) {
