@@ -25,7 +25,7 @@ export interface Balancer {
 /** Its own check of the file. @param servers their addresses, host:port each. */
 export function checkConfig(servers: readonly string[]): { status: number | null; output: string } {
   const env = environment('127.0.0.1:1', servers)
-  const { status, stderr } = spawnSync('haproxy', ['-c', '-q', '-f', FILE], {
+  const { status, stderr } = spawnSync('haproxy', ['-c', '-f', FILE], {
     env,
     encoding: 'utf8',
   })
