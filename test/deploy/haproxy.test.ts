@@ -12,7 +12,7 @@ const { DRAIN_DELAY_MS } = compose['x-server'].environment
 const SOON = 60_000
 const needs = '(needs haproxy, of the Debian package of that name)'
 
-describe.skipIf(!hasHaproxy)(`HAProxy before three servers ${needs}`, { timeout: 180_000 }, () => {
+describe.skipIf(!hasHaproxy)(`HAProxy before three servers ${needs}`, { timeout: 300_000 }, () => {
   let servers: ServerProcess[] = []
   let balancer: Promise<Balancer> | undefined
   afterEach(async () => {

@@ -34,6 +34,7 @@ const of = <T extends Manifest>(kind: Kind): T =>
 const deployment = of<never>('Deployment') as Deployment
 const pod = deployment.spec?.template?.spec
 const container = pod?.containers[0]
+const app = await buildApp({ TIME_SCALE: 0, LIMIT: 200 })
 const env = new Map(container?.env?.map(({ name, value }) => [name, value]))
 
 test('there is one manifest of each kind', () => {
@@ -97,21 +98,6 @@ test('what selects by labels selects the pods, and what names a port names one o
   )
 })
 
-test('the probes ask what the server answers: liveness while it drains, readiness until then', async () => {
-  const app = await buildApp({ TIME_SCALE: 0 })
-  const { startupProbe, livenessProbe, readinessProbe } = container ?? {}
-  const paths = [startupProbe, livenessProbe, readinessProbe].map((probe) => {
-    expect(probe?.httpGet?.port).toBe('http')
-    return probe?.httpGet?.path as string
-  })
-  const codes = () =>
-    Promise.all(paths.map(async (path) => (await app.inject(path ?? '')).statusCode))
-  expect(await codes()).toEqual([200, 200, 200])
-  const drained = app.concurrency.drain({ delay: 1000 })
-  expect(await codes()).toEqual([200, 200, 503])
-  await Promise.all([drained, app.close()])
-})
-
 test('nothing is cut before the drain is over, and it is seen before it ends', () => {
   const before = container?.lifecycle?.preStop?.sleep?.seconds as number
   const drain = Number(env.get('DRAIN_TIMEOUT_MS')) / 1000
@@ -148,11 +134,23 @@ test('the autoscaler scales this Deployment, on metrics that there are and the a
   const metrics = spec?.metrics?.map(({ pods }) => pods?.metric.name)
   const { rules } = readYaml<Adapter>('prometheus-adapter.yaml')
   expect(rules.custom.map(({ seriesQuery }) => seriesQuery.split('{')[0])).toEqual(metrics)
-  const app = await buildApp({ TIME_SCALE: 0, LIMIT: 200 })
   const { body } = await app.inject('/metrics')
-  await app.close()
   expect(body).toContain('\nconcurrency_in_flight{limiter="app"} ')
   expect(body).toContain('\nnodejs_eventloop_utilization ')
+})
+
+test('the probes ask what the server answers: liveness while it drains, readiness until then', async () => {
+  const { startupProbe, livenessProbe, readinessProbe } = container ?? {}
+  const paths = [startupProbe, livenessProbe, readinessProbe].map((probe) => {
+    expect(probe?.httpGet?.port).toBe('http')
+    return probe?.httpGet?.path as string
+  })
+  const codes = () =>
+    Promise.all(paths.map(async (path) => (await app.inject(path ?? '')).statusCode))
+  expect(await codes()).toEqual([200, 200, 200])
+  const drained = app.concurrency.drain({ delay: 1000 })
+  expect(await codes()).toEqual([200, 200, 503])
+  await Promise.all([drained, app.close()])
 })
 
 interface Adapter {
