@@ -31,6 +31,12 @@ export const schema = Type.Object({
     default: 'drop',
     description: 'drop or exit',
   }),
+  WORKERS: Type.Integer({
+    default: 1,
+    minimum: 0,
+    maximum: 1024,
+    description: 'an integer from 0 to 1024 (0: one a core)',
+  }),
   TIME_SCALE: Type.Number({
     default: 1,
     minimum: 0,
