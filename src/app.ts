@@ -30,6 +30,7 @@ import routing from '../routes/routing.js'
 import slowFast from '../routes/slow-fast.js'
 import type { Config } from './config.js'
 import { createAdmin } from './server/admin.js'
+import type { Whole } from './server/cluster/worker.js'
 import { type Listener, surviveAccepts } from './server/listener.js'
 import { shown } from './server/outside-text.js'
 import { ErrorsOnly, logRequests } from './server/request-log.js'
@@ -72,10 +73,14 @@ export async function buildApp(
   return (await buildServer(config, logger)).app
 }
 
-/** With `ADMIN_PORT` the operators' routes are on a listener of their own. */
+/**
+ * With `ADMIN_PORT` the operators' routes are on a listener of their own.
+ * @param whole where this is one of several workers: what operators see and change is of all
+ */
 export async function buildServer(
   config: AppConfig,
   logger?: FastifyBaseLogger,
+  whole?: Whole,
 ): Promise<{ app: FastifyInstance; admin: Listener | undefined }> {
   const app = createApp(logger)
   const admin = config.ADMIN_PORT === undefined ? undefined : createAdmin(app)
@@ -104,9 +109,10 @@ export async function buildServer(
 
   /** All that `ADMIN_PORT` moves. */
   async function operators(scope: FastifyInstance): Promise<void> {
-    for (const plugin of [metrics, concurrency]) await scope.register(plugin)
-    await scope.register(stream, config.WATCHERS === undefined ? {} : { watchers: config.WATCHERS })
-    await scope.register(limits, { token: config.ADMIN_TOKEN })
+    await scope.register(metrics, { whole })
+    await scope.register(concurrency, { whole })
+    await scope.register(stream, { watchers: config.WATCHERS, whole })
+    await scope.register(limits, { token: config.ADMIN_TOKEN, whole })
     await scope.register(dashboard, example)
   }
 }

@@ -1,10 +1,11 @@
-/** Process entry: `node dist/src/server.js [examples]`, configured by the environment. */
-import type { AddressInfo } from 'node:net'
-import { buildServer } from './app.js'
-import { ConfigError, readConfig } from './config.js'
-import { buildExamples, EXAMPLES } from './server/examples.js'
-import { countDropped } from './server/log-output.js'
-import { createLogger, openedWith, run } from './server/process.js'
+/**
+ * Process entry: `node dist/src/server.js [examples]`, configured by the environment. With `WORKERS` it
+ * is the primary's entry and each worker's.
+ */
+import cluster from 'node:cluster'
+import { availableParallelism } from 'node:os'
+import { type Config, ConfigError, readConfig } from './config.js'
+import { createLogger } from './server/process.js'
 
 const [what, ...rest] = process.argv.slice(2)
 if ((what !== undefined && what !== 'examples') || rest.length > 0) {
@@ -19,35 +20,26 @@ const config = (() => {
     throw error
   }
 })()
+if (what === 'examples' && config.WORKERS !== 1) {
+  exit(`WORKERS: got ${config.WORKERS}, takes 1 beside examples: each of them counts for itself`)
+}
 const log = await createLogger(config)
-const { logger } = log
+const workers = workersOf(config)
 
+// Each loads what it needs: a primary without an app is small.
 if (what === 'examples') {
-  const { app, listen } = await buildExamples({ timeScale: config.TIME_SCALE }, logger)
-  await run(app, log, config, async () => {
-    const ports = await listen()
-    for (const [name, { paths }] of Object.entries(EXAMPLES)) {
-      const url = `http://127.0.0.1:${ports[name as keyof typeof ports]}`
-      logger.info({ example: name, url }, `${name}: ${[paths].flat().join(', ')} at ${url}`)
-    }
-  })
+  const { runExamples } = await import('./server/run-examples.js')
+  await runExamples(log, config)
+} else if (workers > 1 && cluster.isPrimary) {
+  const { runPrimary } = await import('./server/cluster/primary.js')
+  process.exit(await runPrimary(workers, log, config))
 } else {
-  const { app, admin } = await buildServer(config, logger)
-  countDropped(app.concurrency.registry, log.output)
-  await run(app, log, config, async () => {
-    const operators =
-      admin &&
-      toUrl(await admin.open(config.ADMIN_HOST, config.ADMIN_PORT ?? 0).catch(openedWith('ADMIN_')))
-    const listenTextResolver = (address: string): string =>
-      `Sluice listens on ${address}, metrics on ${operators ?? address}/metrics`
-    const { HOST: host, PORT: port } = config
-    const url = await app.listen({ host, port, listenTextResolver }).catch(openedWith(''))
-    logger.debug({ url }, 'ready')
-  })
+  const { runServer } = await import('./server/run-server.js')
+  await runServer(log, config)
 }
 
-function toUrl({ address, family, port }: AddressInfo): string {
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+function workersOf({ WORKERS }: Config): number {
+  return WORKERS === 0 ? availableParallelism() : WORKERS
 }
 
 function exit(message: string): never {

@@ -8,6 +8,8 @@ import { shown } from '../../src/server/outside-text.js'
 export interface LimitsOptions {
   /** What `Authorization: Bearer` must say. */
   token?: string | undefined
+  /** Sets it in all workers, where this is one of several. */
+  whole?: { setLimit(limiter: string, limit: number): Promise<void> } | undefined
 }
 
 const schema = Type.Object(
@@ -15,7 +17,7 @@ const schema = Type.Object(
   { additionalProperties: false },
 )
 
-const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token }) => {
+const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token, whole }) => {
   if (token === undefined) return
   const expected = digest(`Bearer ${token}`)
 
@@ -54,7 +56,8 @@ const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token }) => {
         throw new Error(`${limiter.name}: its limit is found, not set`)
       }
       const before = limiter.limit
-      limiter.setLimit(body.limit)
+      if (whole === undefined) limiter.setLimit(body.limit)
+      else await whole.setLimit(limiter.name, body.limit)
       log.warn({ limiter: limiter.name, before, limit: body.limit }, 'limit changed')
       return limiter.snapshot()
     },

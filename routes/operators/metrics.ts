@@ -3,15 +3,21 @@ import type { FastifyPluginAsync } from 'fastify'
 import { collectDefaultMetrics } from 'fastify-sluice'
 import { LOOKING_ON } from '../kit/looking-on.js'
 
-const metrics: FastifyPluginAsync = async (app) => {
+export interface MetricsOptions {
+  /** Of all workers, where this is one of several. */
+  whole?: { metrics(open: boolean): Promise<string> } | undefined
+}
+
+const metrics: FastifyPluginAsync<MetricsOptions> = async (app, { whole }) => {
   const plain = app.concurrency.registry
   const end = collectDefaultMetrics(plain)
   app.addHook('onClose', async () => end())
 
   app.get('/metrics', LOOKING_ON, async (request, reply) => {
-    const registry = prefersOpenMetrics(request.headers.accept) ? plain.openMetrics() : plain
+    const open = prefersOpenMetrics(request.headers.accept)
+    const registry = open ? plain.openMetrics() : plain
     reply.header('vary', 'accept').type(registry.contentType)
-    return registry.metrics()
+    return whole === undefined ? registry.metrics() : whole.metrics(open)
   })
 }
 export default metrics

@@ -6,6 +6,7 @@
 import { addAbortListener } from 'node:events'
 import { fastifySSE } from '@fastify/sse'
 import type { FastifyPluginAsync } from 'fastify'
+import type { Snapshot } from 'fastify-sluice'
 import { LOOKING_ON } from '../kit/looking-on.js'
 import { History } from './stream/history.js'
 import { Kept, message, RETRY } from './stream/message.js'
@@ -19,7 +20,9 @@ export interface StreamOptions {
   /** Milliseconds that a reader may take nothing before it is dropped, >= 0. */
   patience?: number
   /** How many may read at once: an integer >= 0. */
-  watchers?: number
+  watchers?: number | undefined
+  /** Of all workers, where this is one of several; @param maxAge milliseconds that it may be old */
+  whole?: { snapshot(maxAge: number): Promise<Snapshot> } | undefined
 }
 
 /** Milliseconds. */
@@ -29,7 +32,7 @@ const RETRY_FULL = 10
 
 const stream: FastifyPluginAsync<StreamOptions> = async (
   app,
-  { interval = 1000, patience = 10_000, watchers = 100 },
+  { interval = 1000, patience = 10_000, watchers = 100, whole },
 ) => {
   const { concurrency } = app
   const plain = new Set<Watcher>()
@@ -39,19 +42,30 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
   const timeline = new Timeline(concurrency)
   const before = new Kept(() => message(history, 'history'))
   const recalled = new Kept(() => message(timeline.recall(), 'requests'))
-  const farewell = new Kept(() => message(concurrency.snapshot()))
+  const farewell = new Kept(() =>
+    message({ ...(latest ?? concurrency.snapshot()), draining: true }),
+  )
+  /** Of all workers. */
+  let latest: Snapshot | undefined
   let last: Buffer | undefined
   let quarter: NodeJS.Timeout | undefined
 
-  const takeSnapshot = (): Buffer => {
-    const snapshot = concurrency.snapshot()
+  const takeWhole = async (): Promise<void> => {
+    latest = await whole?.snapshot(interval / 10).catch(() => undefined)
+    if (latest) takeSnapshot(latest)
+  }
+  const takeSnapshot = (snapshot = concurrency.snapshot()): Buffer => {
     const row = history.add(snapshot)
     before.outdate()
     farewell.outdate()
     last = message(snapshot)
     for (const watcher of plain) watcher.send(last)
     if (detailed.size === 0) return last
-    const detail = { row, recent: recent.take(), untold: timeline.takeUntold(snapshot) }
+    const detail = {
+      row,
+      recent: recent.take(),
+      untold: timeline.takeUntold(concurrency.snapshot()),
+    }
     tellRequests(last, message(detail, 'second'))
     // Those of the last quarter went along.
     quarter?.refresh()
@@ -82,7 +96,8 @@ const stream: FastifyPluginAsync<StreamOptions> = async (
     timeline.stop()
   }
 
-  const ticking = setInterval(takeSnapshot, interval).unref()
+  const tick = whole === undefined ? () => takeSnapshot() : takeWhole
+  const ticking = setInterval(tick, interval).unref()
   app.addHook('onClose', async () => clearInterval(ticking))
   await app.register(fastifySSE, { heartbeatInterval: HEARTBEAT })
 

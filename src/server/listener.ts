@@ -17,6 +17,8 @@ export class Listener {
       onConnection?.(socket)
       app.server.emit('connection', socket)
     })
+    const { [kListeners]: others = [] } = app as Listening
+    ;(app as Listening)[kListeners] = [...others, this.#server]
     app.addHook('preClose', (done) => {
       this.#server.close()
       done()
@@ -66,13 +68,25 @@ function surviveAccept({ log }: FastifyInstance, server: Server): void {
 /** The same for the app's own servers, of which Fastify has one for each address of `localhost`. */
 export function surviveAccepts(app: FastifyInstance): void {
   app.addHook('onListen', (done) => {
-    const key = Object.getOwnPropertySymbols(app).find(isServers)
-    const others = key === undefined ? [] : (app as unknown as Record<symbol, Server[]>)[key]
     // Fastify's own would have the other addresses closed for good by an error of the first.
     app.server.removeAllListeners('error')
-    for (const server of [app.server, ...(others ?? [])]) surviveAccept(app, server)
+    for (const server of ownServersOf(app)) surviveAccept(app, server)
     done()
   })
+}
+
+const kListeners = Symbol('listeners')
+type Listening = FastifyInstance & { [kListeners]?: Server[] }
+
+/** All that listen for an app, other ports included. */
+export function serversOf(app: FastifyInstance): Server[] {
+  return [...ownServersOf(app), ...((app as Listening)[kListeners] ?? [])]
+}
+
+function ownServersOf(app: FastifyInstance): Server[] {
+  const key = Object.getOwnPropertySymbols(app).find(isServers)
+  const others = key === undefined ? [] : (app as unknown as Record<symbol, Server[]>)[key]
+  return [app.server, ...(others ?? [])]
 }
 
 function isServers({ description }: symbol): boolean {

@@ -1,6 +1,7 @@
 /**
  * Runs an app as a process: logger, listening, and an end that loses no request. SIGTERM and SIGINT
- * drain; a second signal exits at once. Unhandled rejections are logged and exit 1.
+ * drain, or whoever else gives orders; a second signal exits at once. Unhandled rejections are logged
+ * and exit 1.
  */
 import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
@@ -44,14 +45,29 @@ export async function prettyFormat(): Promise<(line: string) => string> {
   return (line) => pretty(visibleValue(line))
 }
 
+/** What tells a process to end, and what it tells in turn. */
+export interface Orders {
+  /** @param drain begins to, once @param settings `DRAIN_DELAY_MS` */
+  attach(
+    app: FastifyInstance,
+    settings: { readonly delay: number },
+    drain: (delay: number) => void,
+  ): void
+  /** The service cannot go on. */
+  end?(why: string): void
+  /** All is answered and closed: the last before the exit. */
+  closed?(): Promise<void>
+}
+
 /** @param listen opens the app's ports and says where. */
 export async function run(
   app: FastifyInstance,
   log: Log,
   config: Config,
   listen: () => Promise<void>,
+  orders: Orders = signals(log.logger),
 ): Promise<void> {
-  closeOnSignals(app, log, config)
+  closeOnOrders(app, log, config, orders)
   try {
     await listen()
   } catch (error) {
@@ -91,46 +107,84 @@ export function openedWith(prefix: Prefix): (error: ListenError) => never {
  */
 const SAME_PRESS = 250
 
-function closeOnSignals(app: FastifyInstance, { logger, output }: Log, config: Config): void {
-  const timeout = config.DRAIN_TIMEOUT_MS
+/** A process of its own is told by signals. */
+function signals(logger: Logger): Orders {
+  return {
+    attach(app, { delay }, drain) {
+      onEndSignals(
+        (signal) => {
+          logger.info({ signal, active: app.concurrency.snapshot().requests.active }, 'draining')
+          drain(delay)
+        },
+        (signal) => {
+          logger.error({ signal }, 'second signal, exiting at once')
+          process.exit(1)
+        },
+      )
+    },
+  }
+}
+
+export function onEndSignals(
+  onFirst: (signal: NodeJS.Signals) => void,
+  onSecond: (signal: NodeJS.Signals) => void,
+): void {
+  let first: number | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (first === undefined) {
+      first = performance.now()
+      onFirst(signal)
+    } else if (performance.now() - first > SAME_PRESS) onSecond(signal)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+}
+
+function closeOnOrders(
+  app: FastifyInstance,
+  { logger, output }: Log,
+  { DRAIN_TIMEOUT_MS: timeout, DRAIN_DELAY_MS, LOG_FAILURE }: Config,
+  orders: Orders,
+): void {
+  let delay = DRAIN_DELAY_MS
   const grace = closeWithGrace(
     // Never before the drain's own deadline, which cuts what is left and then closes.
-    { delay: Math.min(timeout + 2000, 2 ** 31 - 1), logger, skip: ['SIGTERM', 'SIGINT'] },
+    {
+      delay: Math.min(timeout + 2000, 2 ** 31 - 1),
+      logger,
+      skip: ['SIGTERM', 'SIGINT', ...(orders.closed ? (['SIGHUP'] as const) : [])],
+    },
     async ({ err }) => {
       if (err) logger.fatal({ err }, 'unhandled error, closing')
       try {
-        const finished = await app.concurrency.drain({
-          delay: err ? 0 : config.DRAIN_DELAY_MS,
-          timeout,
-        })
+        const finished = await app.concurrency.drain({ delay: err ? 0 : delay, timeout })
         await app.close()
         if (!finished) throw new Error(`cut what was not finished after ${timeout} ms`)
         if (failure !== undefined) throw failure
-        logger.info('closed, every request answered')
+        if (orders.closed === undefined) logger.info('closed, every request answered')
       } finally {
+        await orders.closed?.()
         await output.flush(LAST_LINES)
       }
     },
   )
   let failure: Error | undefined
-  if (config.LOG_FAILURE === 'exit') {
+  if (LOG_FAILURE === 'exit') {
     output.whenFailed((why) => {
       failure = new Error(`the log cannot be written (${why})`)
-      process.stderr.write(`LOG_FAILURE: ${failure.message}, closing\n`)
-      grace.close()
+      const said = `LOG_FAILURE: ${failure.message}, closing`
+      if (orders.end) orders.end(said)
+      else {
+        process.stderr.write(`${said}\n`)
+        grace.close()
+      }
     })
   }
-  let first: number | undefined
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (first === undefined) {
-      first = performance.now()
-      logger.info({ signal, active: app.concurrency.snapshot().requests.active }, 'draining')
-      grace.close()
-    } else if (performance.now() - first > SAME_PRESS) {
-      logger.error({ signal }, 'second signal, exiting at once')
-      process.exit(1)
-    }
-  }
-  process.on('SIGTERM', onSignal)
-  process.on('SIGINT', onSignal)
+  let isClosing = false
+  orders.attach(app, { delay }, (given) => {
+    if (isClosing) return
+    isClosing = true
+    delay = given
+    grace.close()
+  })
 }

@@ -6,3 +6,10 @@ export type { Interval } from './metrics/interval.js'
 export type { RouteSnapshot, Snapshot } from './metrics/snapshot.js'
 export { default } from './plugin/index.js'
 export type * from './plugin/types.js'
+export { type Cluster, type ClusterWorker, serveClusterStore } from './shared/cluster-primary.js'
+export {
+  type ClusterChannel,
+  ClusterStore,
+  type ClusterStoreOptions,
+} from './shared/cluster-store.js'
+export type * from './shared/protocol.js'
