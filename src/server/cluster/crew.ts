@@ -76,7 +76,7 @@ export class Crew {
    * as well. Where a new one cannot start, the old ones stay.
    */
   async roll(): Promise<void> {
-    for (const member of this.members) member.isOld = true
+    for (const member of this.members) member.isOld = member.isListening
     if (this.#isRolling) return
     this.#isRolling = true
     const { logger, drainTimeout } = this.#options
@@ -115,7 +115,7 @@ export class Crew {
     this.members.delete(member)
     onExit(member)
     if (this.#isEnding) {
-      this.#code ||= code
+      if (member.isListening) this.#code ||= code
       this.#endIfEmpty()
       return
     }

@@ -16,7 +16,7 @@ export class Member implements Asked {
   readonly bornAt: number = performance.now()
   /** Whether another takes its place if it dies. */
   isWanted: boolean
-  /** It takes requests. */
+  /** It takes requests, or did until it drained. */
   isListening = false
   /** It began before the last request for new ones. */
   isOld = false
@@ -39,7 +39,6 @@ export class Member implements Asked {
       worker.once('exit', (code: number | null) => resolve(code ?? 1))
     })
     this.exited.then(() => {
-      this.isListening = false
       this.#setReady(false)
     })
     closeUntaken(worker)
@@ -69,12 +68,12 @@ export class Member implements Asked {
     this.#setReady(true)
   }
 
-  /** @param timeout milliseconds until it is killed */
+  /** One that does not listen yet has nothing to lose. @param timeout milliseconds until it is killed */
   drain(takesOver: boolean, timeout: number): void {
     if (this.isDraining) return
     this.isDraining = true
     this.isWanted = false
-    if (!this.send({ type: 'drain', takesOver })) this.kill()
+    if (!this.isListening || !this.send({ type: 'drain', takesOver })) this.kill()
     const timer = setTimeout(() => this.kill(), Math.min(timeout, 2 ** 31 - 1))
     this.exited.then(() => clearTimeout(timer))
   }

@@ -82,7 +82,6 @@ export async function runPrimary(
         break
       }
       case 'leaving':
-        member.isListening = false
         survey.ended(member.id, message.account)
         member.send({ type: 'leave' })
         break
