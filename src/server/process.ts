@@ -72,7 +72,8 @@ export async function run(
     await listen()
   } catch (error) {
     const { code, port, syscall, prefix } = error as ListenError
-    if (syscall !== 'listen' && syscall !== 'getaddrinfo') throw error
+    // A worker's primary binds for it.
+    if (!['listen', 'bind', 'getaddrinfo'].includes(syscall ?? '')) throw error
     const ofPort = PORT_PROBLEMS[code ?? '']
     const variable = prefix === undefined ? '' : `${prefix}${ofPort ? 'PORT' : 'HOST'}: `
     const problem = ofPort

@@ -9,6 +9,7 @@ describe('the environment', () => {
       PORT: 3000,
       LOG_LEVEL: 'info',
       LOG_FAILURE: 'drop',
+      WORKERS: 1,
       TIME_SCALE: 1,
       PRESSURE: false,
       WATCHERS: 100,

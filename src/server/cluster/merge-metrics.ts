@@ -54,7 +54,11 @@ export function countsOf(text: string): string {
 /** The same in OpenMetrics' format. */
 export function toOpenMetrics(text: string): string {
   const open = text
-    .replaceAll(/^(# (?:HELP|TYPE) \w+?)_total( .*)$/gm, '$1$2')
+    // The family of a counter has no suffix there, its samples have.
+    .replaceAll(
+      /^# HELP (\w+)_total (.*)\n# TYPE \1_total counter$/gm,
+      '# HELP $1 $2\n# TYPE $1 counter',
+    )
     .replaceAll(/\b(le|quantile)="(-?\d+)"/g, '$1="$2.0"')
     .replaceAll(/\n\n+/g, '\n')
   return `${open.trimEnd()}\n# EOF\n`
