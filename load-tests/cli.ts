@@ -1,14 +1,14 @@
 /** The command line: what it takes, what it prints, and its exit codes. */
 import { open, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { renderPage } from './html/page.js'
-import { type Pinning, pinClient } from './pinning.js'
-import { Progress } from './progress.js'
-import { describeMachine, type Report } from './report.js'
+import { renderPage } from './report/html/page.js'
+import { Progress } from './report/progress.js'
+import { describeMachine, type Report } from './report/report.js'
+import { render } from './report/table.js'
 import { runAll } from './runner.js'
-import type { Chosen, Scenario } from './scenario.js'
-import { scenarios as menu } from './scenarios.js'
-import { render } from './table.js'
+import { scenarios as menu } from './scenarios/menu.js'
+import type { Chosen, Scenario } from './scenarios/scenario.js'
+import { type Pinning, pinClient } from './subjects/process/pinning.js'
 
 export interface Surroundings {
   readonly signal: AbortSignal

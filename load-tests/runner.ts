@@ -1,8 +1,17 @@
 /** Runs scenarios one after the other, each with servers of its own, and judges them. */
-import { fireBeside, measure } from './measure.js'
-import type { Progress } from './progress.js'
-import type { Check, Chosen, Context, Outcome, Row, Scenario, Series, Table } from './scenario.js'
-import { TestServer } from './server.js'
+import { fireBeside, measure } from './measures/counted.js'
+import type { Progress } from './report/progress.js'
+import type {
+  Check,
+  Chosen,
+  Context,
+  Outcome,
+  Row,
+  Scenario,
+  Series,
+  Table,
+} from './scenarios/scenario.js'
+import { TestServer } from './subjects/server.js'
 
 /** No scenario may take longer, unless it says so. */
 const WITHIN = 180_000

@@ -1,8 +1,8 @@
 /** The command line: what it takes, what it prints, and its exit codes. */
 import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { parseCores } from '../pinning.js'
-import { describeMachine } from '../report.js'
+import { describeMachine } from '../report/report.js'
+import { parseCores } from '../subjects/process/pinning.js'
 import { type Entry, loadMenu } from './menu.js'
 import { type Effort, runBenchmark } from './rounds.js'
 import { render } from './table.js'

@@ -8,12 +8,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { median } from '../statistics.js'
+import { median } from '../figures/statistics.js'
 import type { Entry } from './menu.js'
 import type { Round } from './worker.js'
 
 const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
-const FIRST = new URL('../tick-object.js', import.meta.url).href
+const FIRST = new URL('../subjects/process/tick-object.js', import.meta.url).href
 
 export interface Effort {
   readonly generations: number

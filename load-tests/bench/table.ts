@@ -1,5 +1,5 @@
 /** Results as Markdown, aligned so that they read as text too. */
-import { count } from '../format.js'
+import { count } from '../report/format.js'
 import type { Result, Row } from './rounds.js'
 
 export function render({ entry: { benchmark }, rows, seconds }: Result): string {

@@ -4,7 +4,7 @@
  *
  * Arguments: module, benchmark, contender. In: `{ milliseconds, operations }`; out: a figure.
  */
-import { collectAll } from '../collect.js'
+import { collectAll } from '../subjects/process/collect.js'
 import type { Contender } from './benchmark.js'
 import { loadBenchmark } from './menu.js'
 

@@ -1,13 +1,13 @@
 /** The command line of `npm run test:hostile`. */
 import { parseArgs } from 'node:util'
 import type { ExitCode, Surroundings } from '../cli.js'
-import { pinClient } from '../pinning.js'
-import { Progress } from '../progress.js'
-import { describeMachine } from '../report.js'
+import { Progress } from '../report/progress.js'
+import { describeMachine } from '../report/report.js'
+import { render } from '../report/table.js'
 import { runAll } from '../runner.js'
-import type { Scenario } from '../scenario.js'
-import { render } from '../table.js'
-import { builders } from './scenarios.js'
+import type { Scenario } from '../scenarios/scenario.js'
+import { pinClient } from '../subjects/process/pinning.js'
+import { builders } from './scenarios/menu.js'
 import { FULL, QUICK, type Settings } from './settings.js'
 
 const NUMBERS = {

@@ -3,11 +3,11 @@
  * accounted for at every look, and permits must not merely be counted as back but be there to take.
  */
 import type { Snapshot } from 'fastify-sluice'
-import { count } from '../format.js'
-import type { Check, Row, Scenario } from '../scenario.js'
-import { limiterSeries } from '../series.js'
-import { activeOn, type TestServer } from '../server.js'
-import { ask, type Patience, storm } from '../storm.js'
+import { ask, type Patience, storm } from '../clients/storm.js'
+import { limiterSeries } from '../measures/series.js'
+import { count } from '../report/format.js'
+import { activeOn, type TestServer } from '../subjects/server.js'
+import type { Check, Row, Scenario } from './scenario.js'
 
 const LIMIT = 20
 /** `/slow` then takes 200 ms: twenty must be seen in flight together on a busy machine. */

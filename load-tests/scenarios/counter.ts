@@ -1,7 +1,8 @@
 /** Does the count of active requests rise to what runs at once, and return to nothing? */
-import { allAnswered, noErrors } from '../checks.js'
-import { count } from '../format.js'
-import type { Scenario } from '../scenario.js'
+
+import { count } from '../report/format.js'
+import { allAnswered, noErrors } from './checks.js'
+import type { Scenario } from './scenario.js'
 
 /** Of 100 ms: long enough for all connections to be in one, however late the last is accepted. */
 const TIME_SCALE = '0.05'

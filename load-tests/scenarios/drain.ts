@@ -3,10 +3,10 @@
  * a server is going: `DRAIN_DELAY_MS` must outlast it. What happens without is shown beside.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Balanced, Balancer, type Target } from '../balancer.js'
-import { count, milliseconds } from '../format.js'
-import type { Check, Context, Row, Scenario, Table } from '../scenario.js'
-import type { TestServer } from '../server.js'
+import { type Balanced, Balancer, type Target } from '../clients/balancer.js'
+import { count, milliseconds } from '../report/format.js'
+import type { TestServer } from '../subjects/server.js'
+import type { Check, Context, Row, Scenario, Table } from './scenario.js'
 
 const TIME_SCALE = '0.05'
 const DELAY = 500

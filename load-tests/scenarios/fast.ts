@@ -1,6 +1,6 @@
 /** How many of the cheapest requests does one process answer a second, and how soon? */
-import { allAnswered, noErrors } from '../checks.js'
-import type { Scenario } from '../scenario.js'
+import { allAnswered, noErrors } from './checks.js'
+import type { Scenario } from './scenario.js'
 
 const fast: Scenario = {
   name: 'fast',

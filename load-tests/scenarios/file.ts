@@ -3,11 +3,11 @@
  * and when only a part of it is asked for?
  */
 import { readFile } from 'node:fs/promises'
-import { allAnswered, noErrors } from '../checks.js'
-import { fire, type Load } from '../load.js'
-import type { Row, Scenario, Stand } from '../scenario.js'
-import { Subject } from '../subject.js'
+import { fire, type Load } from '../clients/closed-loop.js'
 import { LARGE, SMALL } from '../subjects/files.js'
+import { Subject } from '../subjects/subject.js'
+import { allAnswered, noErrors } from './checks.js'
+import type { Row, Scenario, Stand } from './scenario.js'
 
 const FILE = new URL('../../public/data.txt', import.meta.url)
 const PART = 1024

@@ -6,7 +6,8 @@
  * limit that somebody measured, and behind Sluice, which is told nothing but an algorithm's name.
  * The first of them once more where every request comes over a connection of its own.
  */
-import { count, milliseconds, percent } from '../format.js'
+
+import type { Paced } from '../clients/open-loop.js'
 import {
   BARE,
   capacityOf,
@@ -17,11 +18,11 @@ import {
   OURS,
   type Point,
   type Workload,
-} from '../goodput.js'
-import type { Paced } from '../paced.js'
-import type { Check, Scenario, Series, Table } from '../scenario.js'
-import { loadSeries } from '../series.js'
-import { unsentNote } from '../unsent.js'
+} from '../measures/goodput.js'
+import { loadSeries } from '../measures/series.js'
+import { unsentNote } from '../measures/unsent.js'
+import { count, milliseconds, percent } from '../report/format.js'
+import type { Check, Scenario, Series, Table } from './scenario.js'
 
 const NAMES = {
   cpu: '5 ms of computing',

@@ -4,15 +4,15 @@
  * come to each without protection, behind under-pressure, behind the best fixed limit of a sweep,
  * behind that limit with nothing else, and behind what needs no number.
  */
-import { count, percent } from '../format.js'
-import type { Check, Scenario } from '../scenario.js'
+import { count, percent } from '../report/format.js'
 import { campaign, type Effort, type Found } from '../services/campaign.js'
-import { DISTURBED } from '../services/capacity.js'
 import { choiceOf, OPTIONS } from '../services/chosen.js'
-import { judge } from '../services/judge.js'
-import { rules } from '../services/rules.js'
-import { seriesOf, tablesOf } from '../services/tables.js'
-import { troubleRules } from '../services/trouble-rules.js'
+import { DISTURBED } from '../services/measures/capacity.js'
+import { seriesOf, tablesOf } from '../services/report/tables.js'
+import { judge } from '../services/rules/judge.js'
+import { rules } from '../services/rules/rules.js'
+import { troubleRules } from '../services/rules/trouble-rules.js'
+import type { Check, Scenario } from './scenario.js'
 
 /** Milliseconds behind its schedule that say that the client was the bottleneck. */
 const TOO_LATE = 100

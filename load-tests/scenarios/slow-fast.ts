@@ -4,13 +4,13 @@
  * same load on `/fast` with none and with all of them pending, and the live memory before and after.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { count, milliseconds } from '../format.js'
-import { hold } from '../hold.js'
-import type { Quantiles } from '../latency.js'
-import { fire, type Volley } from '../load.js'
-import type { Check, Row, Scenario, Stand, Table } from '../scenario.js'
-import { median, middle } from '../statistics.js'
-import { Subject } from '../subject.js'
+import { fire, type Volley } from '../clients/closed-loop.js'
+import { hold } from '../clients/hold.js'
+import type { Quantiles } from '../figures/latency.js'
+import { median, middle } from '../figures/statistics.js'
+import { count, milliseconds } from '../report/format.js'
+import { Subject } from '../subjects/subject.js'
+import type { Check, Row, Scenario, Stand, Table } from './scenario.js'
 
 const BARE = 'bare Fastify'
 const PLUGIN = 'plugin with limits and queues'

@@ -7,12 +7,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Snapshot } from 'fastify-sluice'
 import { Client } from 'undici'
-import { count, milliseconds } from '../format.js'
-import { type Paced, pace } from '../paced.js'
-import type { Check, Scenario, Stand, Table } from '../scenario.js'
-import { limiterSeries } from '../series.js'
-import { median } from '../statistics.js'
-import { Subject } from '../subject.js'
+import { type Paced, pace } from '../clients/open-loop.js'
+import { median } from '../figures/statistics.js'
+import { limiterSeries } from '../measures/series.js'
+import { count, milliseconds } from '../report/format.js'
+import { Subject } from '../subjects/subject.js'
+import type { Check, Scenario, Stand, Table } from './scenario.js'
 
 /** Twice what 20 slots of 50 ms can do. */
 const RATE = 800

@@ -6,10 +6,10 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { count, milliseconds } from '../format.js'
-import { type Comparison, type Contender, compare, type Spread } from '../pairs.js'
-import type { Check, Scenario, Table } from '../scenario.js'
-import { Subject } from '../subject.js'
+import { type Comparison, type Contender, compare, type Spread } from '../measures/pairs.js'
+import { count, milliseconds } from '../report/format.js'
+import { Subject } from '../subjects/subject.js'
+import type { Check, Scenario, Table } from './scenario.js'
 
 const FAST = 'Fast response'
 const BARE = 'bare Fastify'

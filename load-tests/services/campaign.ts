@@ -1,14 +1,14 @@
 /** All points of a run, one after the other: capacity, the best fixed limit, then every load. */
-import type { Stand } from '../scenario.js'
-import { capacityOf, DISTURBED, declared } from './capacity.js'
+import type { Stand } from '../scenarios/scenario.js'
 import type { Choice } from './chosen.js'
-import { CONTENDERS, type ContenderName } from './contender-names.js'
-import { contenderOf } from './contenders.js'
-import { line } from './line.js'
-import { type At, measure, type Point, SECONDS } from './measure.js'
-import { serviceOf } from './menu.js'
-import { type Merged, merge } from './merge.js'
-import type { Service } from './service.js'
+import { capacityOf, DISTURBED, declared } from './measures/capacity.js'
+import { type At, measure, type Point, SECONDS } from './measures/measure.js'
+import { type Merged, merge } from './measures/merge.js'
+import { line } from './report/line.js'
+import { CONTENDERS, type ContenderName } from './subjects/contender-names.js'
+import { contenderOf } from './subjects/contenders.js'
+import { serviceOf } from './subjects/menu.js'
+import type { Service } from './subjects/service.js'
 
 const FACTORS = [0.5, 0.8, 0.9, 1, 2, 5, 10]
 /** Where limits are swept. */

@@ -1,8 +1,8 @@
 /** What of the scenario may be chosen on its command line. */
-import type { Chosen } from '../scenario.js'
-import { type ContenderName, contenderNamed } from './contender-names.js'
-import { kinds, serviceOf } from './menu.js'
-import type { Parameters } from './service.js'
+import type { Chosen } from '../scenarios/scenario.js'
+import { type ContenderName, contenderNamed } from './subjects/contender-names.js'
+import { kinds, serviceOf } from './subjects/menu.js'
+import type { Parameters } from './subjects/service.js'
 
 export const OPTIONS = {
   service: 'NAME      only this one; each may be given several times',

@@ -4,13 +4,13 @@
  */
 import { parseArgs } from 'node:util'
 import type { SluiceOptions } from 'fastify-sluice'
-import { pinClient } from '../pinning.js'
-import { capacityOf } from './capacity.js'
-import { ALGORITHMS, CONTENDERS, contenderNamed } from './contender-names.js'
-import { contenderOf, OURS } from './contenders.js'
-import { line } from './line.js'
-import { measure, SECONDS } from './measure.js'
-import { kinds, serviceOf } from './menu.js'
+import { pinClient } from '../subjects/process/pinning.js'
+import { capacityOf } from './measures/capacity.js'
+import { measure, SECONDS } from './measures/measure.js'
+import { line } from './report/line.js'
+import { ALGORITHMS, CONTENDERS, contenderNamed } from './subjects/contender-names.js'
+import { contenderOf, OURS } from './subjects/contenders.js'
+import { kinds, serviceOf } from './subjects/menu.js'
 
 const { values } = parseArgs({
   options: {

@@ -6,9 +6,9 @@
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { collectAll } from '../collect.js'
 import { subjects } from './menu.js'
 import type { Question, Usage } from './messages.js'
+import { collectAll } from './process/collect.js'
 
 const [name = '', setting] = process.argv.slice(2)
 const subject = subjects[name]

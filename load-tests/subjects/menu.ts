@@ -22,6 +22,6 @@ export const subjects: Readonly<Record<string, Build>> = {
   'io, under-pressure': async () => (await import('./overload.js')).pressed('io'),
   'io, fixed limit': async (limit) => (await import('./overload.js')).fixed('io', limit),
   'io, Sluice': async () => (await import('./overload.js')).adaptive('io'),
-  service: async (setting) => (await import('../services/serve.js')).serve(setting),
+  service: async (setting) => (await import('../services/subjects/serve.js')).serve(setting),
   upstream: async () => (await import('./upstream.js')).upstream(),
 }

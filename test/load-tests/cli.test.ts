@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { main } from '../../load-tests/cli.js'
-import type { Report } from '../../load-tests/report.js'
-import type { Scenario } from '../../load-tests/scenario.js'
-import { scenarios as menu } from '../../load-tests/scenarios.js'
+import type { Report } from '../../load-tests/report/report.js'
+import { scenarios as menu } from '../../load-tests/scenarios/menu.js'
+import type { Scenario } from '../../load-tests/scenarios/scenario.js'
 
 /** The command line over streams, without pinning the process that runs the tests. */
 async function run(args: string[], scenarios: readonly Scenario[] = menu, signal = never()) {

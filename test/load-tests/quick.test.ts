@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Report } from '../../load-tests/report.js'
-import { scenarios } from '../../load-tests/scenarios.js'
+import type { Report } from '../../load-tests/report/report.js'
+import { scenarios } from '../../load-tests/scenarios/menu.js'
 
 const RUNNER = fileURLToPath(new URL('../../load-tests/run.ts', import.meta.url))
 const NAMES = scenarios.map(({ name }) => name)

@@ -1,12 +1,12 @@
 /** Real servers in processes of their own, under little load. */
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Progress } from '../../../load-tests/progress.js'
+import { Progress } from '../../../load-tests/report/progress.js'
 import { campaign } from '../../../load-tests/services/campaign.js'
-import { capacityOf } from '../../../load-tests/services/capacity.js'
 import { choiceOf } from '../../../load-tests/services/chosen.js'
-import { measure } from '../../../load-tests/services/measure.js'
-import { tablesOf } from '../../../load-tests/services/tables.js'
+import { capacityOf } from '../../../load-tests/services/measures/capacity.js'
+import { measure } from '../../../load-tests/services/measures/measure.js'
+import { tablesOf } from '../../../load-tests/services/report/tables.js'
 
 let said: PassThrough
 let ended: AbortController

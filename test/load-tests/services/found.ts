@@ -1,12 +1,12 @@
 /** What a run would find where everything holds, to be changed by tests. */
-import type { Ended } from '../../../load-tests/paced.js'
+import type { Ended } from '../../../load-tests/clients/open-loop.js'
 import type { Found } from '../../../load-tests/services/campaign.js'
-import type { ContenderName } from '../../../load-tests/services/contender-names.js'
-import { figuresOf } from '../../../load-tests/services/figures.js'
-import type { Point } from '../../../load-tests/services/measure.js'
-import { serviceOf } from '../../../load-tests/services/menu.js'
-import { merge } from '../../../load-tests/services/merge.js'
-import { timesOf, windowsOf } from '../../../load-tests/services/windows.js'
+import { figuresOf } from '../../../load-tests/services/measures/figures.js'
+import type { Point } from '../../../load-tests/services/measures/measure.js'
+import { merge } from '../../../load-tests/services/measures/merge.js'
+import { timesOf, windowsOf } from '../../../load-tests/services/measures/windows.js'
+import type { ContenderName } from '../../../load-tests/services/subjects/contender-names.js'
+import { serviceOf } from '../../../load-tests/services/subjects/menu.js'
 
 export const SECONDS = 30
 export const WARM_UP = 2

@@ -7,7 +7,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Network, perfectNetwork, World } from '../../../load-tests/replicas/world.js'
-import { mulberry32 } from '../../../load-tests/schedule.js'
+import { mulberry32 } from '../../../load-tests/clients/schedule.js'
 import { wrongs } from './guarantees.js'
 import { Process } from './process.js'
 import { TestStore } from './test-store.js'
