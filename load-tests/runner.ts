@@ -1,32 +1,13 @@
 /** Runs scenarios one after the other, each with servers of its own, and judges them. */
+import type { Check, Outcome } from './figures/outcome.js'
 import { fireBeside, measure } from './measures/counted.js'
 import type { Progress } from './report/progress.js'
-import type {
-  Check,
-  Chosen,
-  Context,
-  Outcome,
-  Row,
-  Scenario,
-  Series,
-  Table,
-} from './scenarios/scenario.js'
+import type { Result } from './report/report.js'
+import type { Chosen, Context, Scenario } from './scenarios/scenario.js'
 import { TestServer } from './subjects/server.js'
 
 /** No scenario may take longer, unless it says so. */
 const WITHIN = 180_000
-
-export interface Result {
-  readonly name: string
-  readonly question: string
-  readonly ok: boolean
-  readonly seconds: number
-  readonly rows: readonly Row[]
-  readonly checks: readonly Check[]
-  readonly tables: readonly Table[]
-  readonly series: readonly Series[]
-  readonly raw?: unknown
-}
 
 export interface RunOptions {
   readonly quick: boolean
@@ -63,21 +44,21 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
     within,
   )
   const signal = AbortSignal.any([options.signal, late.signal])
-  const bench = { progress, signal }
+  const stand = { core, progress, signal }
   const servers: TestServer[] = []
   const context: Context = {
     quick,
     chosen,
     signal,
-    stand: { core, progress, signal },
+    stand,
     start: async (env = {}, how = {}) => {
       const server = await TestServer.start(env, core, signal, how)
       servers.push(server)
       progress.say(`${name}: server ${server.pid} listens on ${server.url}`)
       return server
     },
-    measure: (server, load) => measure(bench, server, load),
-    fire: (server, load) => fireBeside(bench, server, load),
+    measure: (server, load) => measure(stand, server, load),
+    fire: (server, load) => fireBeside(stand, server, load),
   }
 
   let outcome: Outcome

@@ -6,7 +6,8 @@
  * and the own clock.
  */
 import autocannon from 'autocannon'
-import { Latency, type Quantiles } from '../figures/latency.js'
+import { Latency } from '../figures/latency.js'
+import type { Volley } from '../figures/outcome.js'
 
 export interface Load {
   url: string
@@ -18,18 +19,6 @@ export interface Load {
   headers?: Readonly<Record<string, string>>
   /** Milliseconds one request may take; default 10000. */
   timeout?: number
-}
-
-/** Latencies are of the answered. */
-export interface Volley extends Quantiles {
-  readonly sent: number
-  readonly answered: number
-  /** Failed connections, timeouts, and answers with another status or body than wanted. */
-  readonly errors: number
-  /** From the first request to the last answer. */
-  readonly seconds: number
-  /** Answers a second. */
-  readonly rate: number
 }
 
 /** A server that answers nothing is not worth waiting for. */

@@ -9,8 +9,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'undici'
 import { Latency, type Quantiles } from '../figures/latency.js'
+import { mulberry32 } from '../figures/random.js'
 import { Connections, MOST_CONNECTIONS } from './connections.js'
-import { mulberry32, poisson } from './schedule.js'
+import { poisson } from './schedule.js'
 
 export interface PacedLoad {
   readonly url: string

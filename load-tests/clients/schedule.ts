@@ -1,4 +1,5 @@
 /** When requests are due that many independent clients send: exponential gaps, the same each time. */
+import { mulberry32 } from '../figures/random.js'
 
 /** @returns milliseconds from the start, ascending; about `rate * seconds` of them */
 export function poisson(rate: number, seconds: number, seed: number): number[] {
@@ -8,16 +9,5 @@ export function poisson(rate: number, seconds: number, seed: number): number[] {
     at -= (Math.log(1 - random()) / rate) * 1000
     if (at >= seconds * 1000) return due
     due.push(at)
-  }
-}
-
-/** Numbers in [0, 1) of a small generator (mulberry32) that gives the same ones for the same seed. */
-export function mulberry32(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

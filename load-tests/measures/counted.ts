@@ -1,34 +1,40 @@
 /** A measured run: warm-up, the amount that fills the wanted time, and the server's own counts. */
-import { fire, type Load, type Volley } from '../clients/closed-loop.js'
-import type { Progress } from '../report/progress.js'
-import type { FiredLoad, MeasuredLoad, Row } from '../scenarios/scenario.js'
+import { fire, type Load } from '../clients/closed-loop.js'
+import type { Row, Volley } from '../figures/outcome.js'
 import { activeOn, endedOn, type TestServer } from '../subjects/server.js'
+import type { Stand } from './stand.js'
 
-export interface Bench {
-  readonly progress: Progress
-  readonly signal: AbortSignal
+interface Described extends Omit<Load, 'url' | 'amount'> {
+  path: string
+  /** The pattern that the server counts the path under; default: the path. */
+  route?: string
+  /** Default: method and path. */
+  label?: string
+}
+export type FiredLoad = Described & { amount: number }
+/** As many requests as given, or as many as the warm-up finds for these seconds. */
+export type MeasuredLoad = Described & ({ amount: number } | { seconds: number })
+
+export async function measure(stand: Stand, server: TestServer, load: MeasuredLoad): Promise<Row> {
+  const measured = { ...load, amount: await warmUp(stand, server, load) }
+  return counted(server, measured, () => withBar(stand, server, measured, 'measuring'))
 }
 
-export async function measure(bench: Bench, server: TestServer, load: MeasuredLoad): Promise<Row> {
-  const measured = { ...load, amount: await warmUp(bench, server, load) }
-  return counted(server, measured, () => withBar(bench, server, measured, 'measuring'))
-}
-
-export async function fireBeside(bench: Bench, server: TestServer, load: FiredLoad): Promise<Row> {
+export async function fireBeside(stand: Stand, server: TestServer, load: FiredLoad): Promise<Row> {
   const { cpu: _ofBoth, ...row } = await counted(server, load, () =>
-    fire(toLoad(server, load), bench.signal),
+    fire(toLoad(server, load), stand.signal),
   )
   return row
 }
 
 /** Compiled code, a sized heap, open files; and the amount that lasts as long as wanted. */
-async function warmUp(bench: Bench, server: TestServer, load: MeasuredLoad): Promise<number> {
+async function warmUp(stand: Stand, server: TestServer, load: MeasuredLoad): Promise<number> {
   const { connections } = load
   // Equal shares, so that the connections end together.
   const rounds = (amount: number): number =>
     Math.max(1, Math.round(amount / connections)) * connections
   const shoot = (amount: number): Promise<Volley> =>
-    withBar(bench, server, { ...load, amount: rounds(amount) }, 'warming up')
+    withBar(stand, server, { ...load, amount: rounds(amount) }, 'warming up')
   if ('amount' in load) {
     await shoot(connections)
     return load.amount
@@ -42,7 +48,7 @@ async function warmUp(bench: Bench, server: TestServer, load: MeasuredLoad): Pro
 }
 
 async function withBar(
-  { progress, signal }: Bench,
+  { progress, signal }: Stand,
   server: TestServer,
   load: FiredLoad,
   phase: string,

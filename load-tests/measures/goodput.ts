@@ -2,15 +2,14 @@
  * One service under one open-loop load: what of its capacity is answered in time, and what that
  * takes of the server.
  */
-
 import { fire } from '../clients/closed-loop.js'
 import { courseOf, type Second } from '../clients/course.js'
 import { type Look, look } from '../clients/looks.js'
 import { type Ended, type Paced, pace } from '../clients/open-loop.js'
 import { probe } from '../clients/probe.js'
 import { median } from '../figures/statistics.js'
-import type { Stand } from '../scenarios/scenario.js'
 import { Subject } from '../subjects/subject.js'
+import type { Stand } from './stand.js'
 
 /** By workload: how many at once show what it can do. */
 const WORKLOADS = { cpu: 4, io: 20 } as const

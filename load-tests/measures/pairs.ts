@@ -6,8 +6,8 @@
  */
 import { fire } from '../clients/closed-loop.js'
 import { median, middle } from '../figures/statistics.js'
-import type { Stand } from '../scenarios/scenario.js'
 import type { Place, Subject } from '../subjects/subject.js'
+import type { Stand } from './stand.js'
 
 export interface Contender {
   readonly label: string

@@ -2,7 +2,7 @@
 import type { Snapshot } from 'fastify-sluice'
 import type { Second } from '../clients/course.js'
 import type { Look } from '../clients/looks.js'
-import type { Series } from '../scenarios/scenario.js'
+import type { Series } from '../figures/outcome.js'
 
 /** What snapshots that were taken in a row say of one limiter. */
 export function limiterSeries(snapshots: readonly Snapshot[], name: string): Series[] {

@@ -1,5 +1,5 @@
 /** How many callers each replica has: a tenth of them has four fifths of all, and every 5 s another one. */
-import { mulberry32 } from '../clients/schedule.js'
+import { mulberry32 } from '../figures/random.js'
 
 /** Milliseconds. */
 export const MOVES_EVERY = 5000

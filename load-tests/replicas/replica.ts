@@ -1,7 +1,7 @@
 /** A replica of a service, as the simulation sees it: callers that ask again as soon as they are done. */
 import type { SharedLimiterOptions } from '../../src/sluice/shared/options.js'
 import { SharedLimiter } from '../../src/sluice/shared/shared-limiter.js'
-import { mulberry32 } from '../clients/schedule.js'
+import { mulberry32 } from '../figures/random.js'
 import type { World } from './world.js'
 
 export interface Replica {

@@ -1,5 +1,5 @@
 /** Runs one strategy through one case, and looks at it every 10 ms. */
-import { mulberry32 } from '../clients/schedule.js'
+import { mulberry32 } from '../figures/random.js'
 import { demand, MOVES_EVERY } from './demand.js'
 import type { Strategy } from './strategies.js'
 import { World } from './world.js'

@@ -1,7 +1,18 @@
 /** What a run found, and on which machine: one object, for the table, `--json` and `--html`. */
 import { cpus } from 'node:os'
-import type { Result } from '../runner.js'
-import type { Row } from '../scenarios/scenario.js'
+import type { Check, Row, Series, Table } from '../figures/outcome.js'
+
+export interface Result {
+  readonly name: string
+  readonly question: string
+  readonly ok: boolean
+  readonly seconds: number
+  readonly rows: readonly Row[]
+  readonly checks: readonly Check[]
+  readonly tables: readonly Table[]
+  readonly series: readonly Series[]
+  readonly raw?: unknown
+}
 
 export interface Report {
   readonly startedAt: string

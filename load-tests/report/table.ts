@@ -1,9 +1,9 @@
 /** The report as people read it, 100 columns wide. */
 import { styleText } from 'node:util'
 import Grid from 'cli-table3'
-import type { Result } from '../runner.js'
-import type { Check, Row, Table } from '../scenarios/scenario.js'
+import type { Check, Row, Table } from '../figures/outcome.js'
 import { count, milliseconds, percent } from './format.js'
+import type { Result } from './report.js'
 import { bottlenecks, isBalanced, type Report, remarks, verdict } from './report.js'
 
 type Paint = (style: Parameters<typeof styleText>[0], text: string) => string

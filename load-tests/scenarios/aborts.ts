@@ -4,10 +4,11 @@
  */
 import type { Snapshot } from 'fastify-sluice'
 import { ask, type Patience, storm } from '../clients/storm.js'
+import type { Check, Row } from '../figures/outcome.js'
 import { limiterSeries } from '../measures/series.js'
 import { count } from '../report/format.js'
 import { activeOn, type TestServer } from '../subjects/server.js'
-import type { Check, Row, Scenario } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const LIMIT = 20
 /** `/slow` then takes 200 ms: twenty must be seen in flight together on a busy machine. */

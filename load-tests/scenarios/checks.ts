@@ -1,6 +1,6 @@
 /** Thresholds that several scenarios share. Those of one stand in its file. */
+import type { Check, Row } from '../figures/outcome.js'
 import { count } from '../report/format.js'
-import type { Check, Row } from './scenario.js'
 
 export function noErrors(...rows: Row[]): Check {
   const errors = rows.reduce((sum, row) => sum + row.errors, 0)

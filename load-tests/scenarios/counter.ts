@@ -1,5 +1,4 @@
 /** Does the count of active requests rise to what runs at once, and return to nothing? */
-
 import { count } from '../report/format.js'
 import { allAnswered, noErrors } from './checks.js'
 import type { Scenario } from './scenario.js'

@@ -4,9 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Balanced, Balancer, type Target } from '../clients/balancer.js'
+import type { Check, Row, Table } from '../figures/outcome.js'
 import { count, milliseconds } from '../report/format.js'
 import type { TestServer } from '../subjects/server.js'
-import type { Check, Context, Row, Scenario, Table } from './scenario.js'
+import type { Context, Scenario } from './scenario.js'
 
 const TIME_SCALE = '0.05'
 const DELAY = 500

@@ -4,10 +4,12 @@
  */
 import { readFile } from 'node:fs/promises'
 import { fire, type Load } from '../clients/closed-loop.js'
+import type { Row } from '../figures/outcome.js'
+import type { Stand } from '../measures/stand.js'
 import { LARGE, SMALL } from '../subjects/files.js'
 import { Subject } from '../subjects/subject.js'
 import { allAnswered, noErrors } from './checks.js'
-import type { Row, Scenario, Stand } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const FILE = new URL('../../public/data.txt', import.meta.url)
 const PART = 1024

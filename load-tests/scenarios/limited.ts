@@ -3,11 +3,12 @@
  * run; the throughput can't: more than limit / service time takes more than the limit.
  */
 import { Client } from 'undici'
+import type { Check } from '../figures/outcome.js'
 import { limiterSeries } from '../measures/series.js'
 import { count, percent } from '../report/format.js'
 import type { TestServer } from '../subjects/server.js'
 import { allAnswered, noErrors } from './checks.js'
-import type { Check, Scenario } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const LIMIT = 2
 const NAME = 'GET /limited'

@@ -1,5 +1,4 @@
 /** The menu, in its order. */
-
 import aborts from './aborts.js'
 import counter from './counter.js'
 import drain from './drain.js'

@@ -6,8 +6,8 @@
  * limit that somebody measured, and behind Sluice, which is told nothing but an algorithm's name.
  * The first of them once more where every request comes over a connection of its own.
  */
-
 import type { Paced } from '../clients/open-loop.js'
+import type { Check, Series, Table } from '../figures/outcome.js'
 import {
   BARE,
   capacityOf,
@@ -22,7 +22,7 @@ import {
 import { loadSeries } from '../measures/series.js'
 import { unsentNote } from '../measures/unsent.js'
 import { count, milliseconds, percent } from '../report/format.js'
-import type { Check, Scenario, Series, Table } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const NAMES = {
   cpu: '5 ms of computing',

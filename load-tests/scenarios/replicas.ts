@@ -3,11 +3,11 @@
  * shared limits itself: demand that is skewed and moves, messages that take time and get lost. Beside
  * it what else is done: static shares, and parts that are reckoned anew every so often.
  */
-
+import type { Check, Table } from '../figures/outcome.js'
 import { type Case, type Run, simulate } from '../replicas/simulate.js'
 import { type Strategy, strategies } from '../replicas/strategies.js'
 import { count, percent } from '../report/format.js'
-import type { Check, Scenario, Table } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const cases: readonly Case[] = [100, 1000].flatMap((replicas) =>
   [

@@ -1,8 +1,8 @@
-/** The contract between a scenario, the runner and the report. */
-import type { Load, Volley } from '../clients/closed-loop.js'
-import type { Progress } from '../report/progress.js'
+/** The contract between a scenario and the runner. */
+import type { Outcome, Row } from '../figures/outcome.js'
+import type { FiredLoad, MeasuredLoad } from '../measures/counted.js'
+import type { Stand } from '../measures/stand.js'
 import type { ServerEnv, Start, TestServer } from '../subjects/server.js'
-import type { Place } from '../subjects/subject.js'
 
 export interface Scenario {
   readonly name: string
@@ -20,11 +20,6 @@ export interface Scenario {
 /** By option: what was given for it. */
 export type Chosen = Readonly<Record<string, readonly string[]>>
 
-/** Where subjects run, and who is told how far they are. */
-export interface Stand extends Place {
-  readonly progress: Progress
-}
-
 /** What the runner gives to a scenario. */
 export interface Context {
   /** Short runs and small amounts: counts are held to the same thresholds, times to looser ones. */
@@ -40,60 +35,4 @@ export interface Context {
   measure(server: TestServer, load: MeasuredLoad): Promise<Row>
   /** A run with neither warm-up nor progress, to go on beside another. */
   fire(server: TestServer, load: FiredLoad): Promise<Row>
-}
-
-interface Described extends Omit<Load, 'url' | 'amount'> {
-  path: string
-  /** The pattern that the server counts the path under; default: the path. */
-  route?: string
-  /** Default: method and path. */
-  label?: string
-}
-export type FiredLoad = Described & { amount: number }
-/** As many requests as given, or as many as the warm-up finds for these seconds. */
-export type MeasuredLoad = Described & ({ amount: number } | { seconds: number })
-
-/** One line of figures. Latencies are milliseconds. */
-export interface Row extends Volley {
-  readonly label: string
-  readonly connections: number
-  /** Answers as the server counts them; absent where it ended before it could be asked. */
-  readonly served?: number
-  /** Requests whose client left; absent where none does. */
-  readonly aborted?: number
-  /** Of one core, while measured; absent where two runs overlap. */
-  readonly cpu?: { readonly server: number; readonly client: number }
-}
-
-export interface Check {
-  readonly name: string
-  readonly ok: boolean
-  /** The figures it was decided by. */
-  readonly detail: string
-}
-
-/** How something went over time. Those of one unit share a chart. */
-export interface Series {
-  readonly name: string
-  readonly unit: string
-  /** Milliseconds since the first sample, and the value from then on. */
-  readonly points: readonly (readonly [number, number])[]
-}
-
-/** Figures that are no run of autocannon's, in columns of their own. */
-export interface Table {
-  readonly head: readonly string[]
-  /** The first cell names the row. */
-  readonly rows: readonly (readonly string[])[]
-  /** What has to be known to read it. */
-  readonly note?: string
-}
-
-export interface Outcome {
-  readonly rows: readonly Row[]
-  readonly checks: readonly Check[]
-  readonly tables?: readonly Table[]
-  readonly series?: readonly Series[]
-  /** Whatever else it found, for `--json`. */
-  readonly raw?: unknown
 }

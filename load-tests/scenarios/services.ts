@@ -4,6 +4,7 @@
  * come to each without protection, behind under-pressure, behind the best fixed limit of a sweep,
  * behind that limit with nothing else, and behind what needs no number.
  */
+import type { Check } from '../figures/outcome.js'
 import { count, percent } from '../report/format.js'
 import { campaign, type Effort, type Found } from '../services/campaign.js'
 import { choiceOf, OPTIONS } from '../services/chosen.js'
@@ -12,7 +13,7 @@ import { seriesOf, tablesOf } from '../services/report/tables.js'
 import { judge } from '../services/rules/judge.js'
 import { rules } from '../services/rules/rules.js'
 import { troubleRules } from '../services/rules/trouble-rules.js'
-import type { Check, Scenario } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 /** Milliseconds behind its schedule that say that the client was the bottleneck. */
 const TOO_LATE = 100

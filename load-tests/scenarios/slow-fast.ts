@@ -4,13 +4,15 @@
  * same load on `/fast` with none and with all of them pending, and the live memory before and after.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fire, type Volley } from '../clients/closed-loop.js'
+import { fire } from '../clients/closed-loop.js'
 import { hold } from '../clients/hold.js'
 import type { Quantiles } from '../figures/latency.js'
+import type { Check, Row, Table, Volley } from '../figures/outcome.js'
 import { median, middle } from '../figures/statistics.js'
+import type { Stand } from '../measures/stand.js'
 import { count, milliseconds } from '../report/format.js'
 import { Subject } from '../subjects/subject.js'
-import type { Check, Row, Scenario, Stand, Table } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const BARE = 'bare Fastify'
 const PLUGIN = 'plugin with limits and queues'

@@ -8,11 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Snapshot } from 'fastify-sluice'
 import { Client } from 'undici'
 import { type Paced, pace } from '../clients/open-loop.js'
+import type { Check, Table } from '../figures/outcome.js'
 import { median } from '../figures/statistics.js'
 import { limiterSeries } from '../measures/series.js'
+import type { Stand } from '../measures/stand.js'
 import { count, milliseconds } from '../report/format.js'
 import { Subject } from '../subjects/subject.js'
-import type { Check, Scenario, Stand, Table } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 /** Twice what 20 slots of 50 ms can do. */
 const RATE = 800

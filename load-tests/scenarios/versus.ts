@@ -6,10 +6,11 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Check, Table } from '../figures/outcome.js'
 import { type Comparison, type Contender, compare, type Spread } from '../measures/pairs.js'
 import { count, milliseconds } from '../report/format.js'
 import { Subject } from '../subjects/subject.js'
-import type { Check, Scenario, Table } from './scenario.js'
+import type { Scenario } from './scenario.js'
 
 const FAST = 'Fast response'
 const BARE = 'bare Fastify'

@@ -1,5 +1,5 @@
 /** All points of a run, one after the other: capacity, the best fixed limit, then every load. */
-import type { Stand } from '../scenarios/scenario.js'
+import type { Stand } from '../measures/stand.js'
 import type { Choice } from './chosen.js'
 import { capacityOf, DISTURBED, declared } from './measures/capacity.js'
 import { type At, measure, type Point, SECONDS } from './measures/measure.js'

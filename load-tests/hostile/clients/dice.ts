@@ -1,5 +1,5 @@
 /** Choices of a generator, so that the same seed makes the same ones. */
-import { mulberry32 } from '../../clients/schedule.js'
+import { mulberry32 } from '../../figures/random.js'
 
 export class Dice {
   readonly #random: () => number

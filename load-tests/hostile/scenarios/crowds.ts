@@ -1,8 +1,10 @@
 /** Crowds of slow and dead clients: can anybody else be served, and what is left of them? */
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Check } from '../../figures/outcome.js'
+import type { Stand } from '../../measures/stand.js'
 import { count, milliseconds } from '../../report/format.js'
-import type { Check, Scenario, Stand } from '../../scenarios/scenario.js'
+import type { Scenario } from '../../scenarios/scenario.js'
 import type { TestServer } from '../../subjects/server.js'
 import { Crowd } from '../clients/crowd.js'
 import { Friend, type Friendship, served } from '../clients/friend.js'

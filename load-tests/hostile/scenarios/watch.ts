@@ -1,8 +1,8 @@
 /** What has to hold at every look, whatever is sent to the server. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Snapshot } from 'fastify-sluice'
+import type { Check } from '../../figures/outcome.js'
 import { count } from '../../report/format.js'
-import type { Check } from '../../scenarios/scenario.js'
 
 const EVERY = 50
 

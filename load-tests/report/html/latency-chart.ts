@@ -1,6 +1,5 @@
 /** Latency percentiles: a line a row, from its median to its worst, on a logarithmic axis. */
-
-import type { Row } from '../../scenarios/scenario.js'
+import type { Row } from '../../figures/outcome.js'
 import { count, milliseconds } from '../format.js'
 import { columns, figure, label, middle, per, ROW, TOP } from './figure.js'
 import { logarithmic } from './scale.js'

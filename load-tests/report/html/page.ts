@@ -1,7 +1,6 @@
 /** The report as one page that opens without a network: figures, checks and charts. */
-
-import type { Result } from '../../runner.js'
-import type { Check, Table } from '../../scenarios/scenario.js'
+import type { Check, Table } from '../../figures/outcome.js'
+import type { Result } from '../report.js'
 import { bottlenecks, type Report, remarks, verdict } from '../report.js'
 import { tableOf } from '../table.js'
 import { latencyChart } from './latency-chart.js'

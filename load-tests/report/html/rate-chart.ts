@@ -1,6 +1,5 @@
 /** Throughput: a bar a row. */
-
-import type { Row } from '../../scenarios/scenario.js'
+import type { Row } from '../../figures/outcome.js'
 import { count } from '../format.js'
 import { columns, figure, label, middle, per, ROW, TOP } from './figure.js'
 import { linear } from './scale.js'

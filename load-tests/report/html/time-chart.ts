@@ -1,6 +1,5 @@
 /** How something went over time: steps, since a sample holds until the next one. */
-
-import type { Series } from '../../scenarios/scenario.js'
+import type { Series } from '../../figures/outcome.js'
 import { count } from '../format.js'
 import { anchor, figure, per } from './figure.js'
 import { escapeMarkup } from './markup.js'

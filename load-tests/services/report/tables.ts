@@ -1,9 +1,8 @@
 /** What was found, as tables and charts. */
-
+import type { Series, Table } from '../../figures/outcome.js'
 import { loadSeries } from '../../measures/series.js'
 import { unsentNote } from '../../measures/unsent.js'
 import { count, milliseconds } from '../../report/format.js'
-import type { Series, Table } from '../../scenarios/scenario.js'
 import type { Found } from '../campaign.js'
 import { declared } from '../measures/capacity.js'
 import { DEADLINE } from '../measures/measure.js'

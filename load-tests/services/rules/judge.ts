@@ -1,5 +1,5 @@
 /** Rules of what must hold, and what becomes of them as checks. */
-import type { Check } from '../../scenarios/scenario.js'
+import type { Check } from '../../figures/outcome.js'
 import type { Found } from '../campaign.js'
 import type { Merged, MergedFigures } from '../measures/merge.js'
 import type { ContenderName } from '../subjects/contender-names.js'

@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { fire } from '../../../load-tests/clients/closed-loop.js'
+import type { Row } from '../../../load-tests/figures/outcome.js'
 import { allAnswered, noErrors } from '../../../load-tests/scenarios/checks.js'
-import type { Row } from '../../../load-tests/scenarios/scenario.js'
 
 let server: Server | undefined
 

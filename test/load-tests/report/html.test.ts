@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { Row, Series } from '../../../load-tests/figures/outcome.js'
 import { loadSeries } from '../../../load-tests/measures/series.js'
 import { renderPage } from '../../../load-tests/report/html/page.js'
 import { linear, logarithmic } from '../../../load-tests/report/html/scale.js'
-import type { Report } from '../../../load-tests/report/report.js'
-import type { Result } from '../../../load-tests/runner.js'
-import type { Row, Series } from '../../../load-tests/scenarios/scenario.js'
+import type { Report, Result } from '../../../load-tests/report/report.js'
 
 const EVIL = `<script src="http://evil.example/x.js">&'`
 const ESCAPED = '&lt;script src=&quot;http://evil.example/x.js&quot;&gt;&amp;'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Row, Table } from '../../../load-tests/figures/outcome.js'
 import { isClientBound, type Report } from '../../../load-tests/report/report.js'
 import { render } from '../../../load-tests/report/table.js'
-import type { Row, Table } from '../../../load-tests/scenarios/scenario.js'
 import { parseCores } from '../../../load-tests/subjects/process/pinning.js'
 
 const row: Row = {

@@ -1,7 +1,7 @@
 /** A process in the world: a shared limiter, and what runs under it. */
 
+import { mulberry32 } from '../../../load-tests/figures/random.js'
 import type { World } from '../../../load-tests/replicas/world.js'
-import { mulberry32 } from '../../../load-tests/clients/schedule.js'
 import type { Token } from '../../../src/sluice/core/limiter/token.js'
 import type { SharedLimiterOptions } from '../../../src/sluice/shared/options.js'
 import type { SharedStore } from '../../../src/sluice/shared/protocol.js'
