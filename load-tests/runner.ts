@@ -52,7 +52,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
     signal,
     stand,
     start: async (env = {}, how = {}) => {
-      const server = await TestServer.start(env, core, signal, how)
+      const server = await TestServer.start(env, stand, how)
       servers.push(server)
       progress.say(`${name}: server ${server.pid} listens on ${server.url}`)
       return server

@@ -5,10 +5,9 @@
  * All processes are made anew a few times, because two of the same program differ lastingly (by up
  * to 10 %, seen) in where their memory lies and in which order V8 optimised their functions.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { median } from '../figures/statistics.js'
+import { Child } from '../subjects/process/launch.js'
 import type { Entry } from './menu.js'
 import type { Round } from './worker.js'
 
@@ -71,11 +70,17 @@ async function runGeneration(
   labels: readonly string[],
   { rounds, milliseconds, warmUp, operations }: Effort,
 ): Promise<number[][]> {
-  const workers = labels.map((label) =>
-    fork(WORKER, [String(module), benchmark.name, label], { execArgv: ['--import', FIRST] }),
-  )
+  const workers = labels.map((label) => {
+    const args = [String(module), benchmark.name, label] as const
+    return new Child({
+      name: args.join(' / '),
+      command: [process.execPath, '--import', FIRST, WORKER, ...args],
+      env: process.env,
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    })
+  })
   try {
-    await Promise.all(workers.map((worker) => answerOf(worker)))
+    await Promise.all(workers.map((worker) => worker.answer()))
     if (benchmark.unit === 'bytes')
       return [await runRound(workers, 0, { milliseconds, operations })]
     const long = warmUp === 0 ? 0 : (benchmark.warmUp ?? warmUp)
@@ -86,38 +91,16 @@ async function runGeneration(
     }
     return figures
   } finally {
-    for (const worker of workers) worker.kill()
+    await Promise.all(workers.map((worker) => worker.stop()))
   }
 }
 
 /** One figure a worker, in the workers' order whoever began. */
-async function runRound(
-  workers: readonly ChildProcess[],
-  begin: number,
-  round: Round,
-): Promise<number[]> {
+async function runRound(workers: readonly Child[], begin: number, round: Round): Promise<number[]> {
   const figures: number[] = []
   for (let turn = 0; turn < workers.length; turn++) {
     const index = (begin + turn) % workers.length
-    const worker = workers[index] as ChildProcess
-    worker.send(round)
-    figures[index] = (await answerOf(worker)) as number
+    figures[index] = (await workers[index]?.ask(round)) as number
   }
   return figures
-}
-
-/** @throws if it ends instead; it has said why on stderr. */
-async function answerOf(worker: ChildProcess): Promise<unknown> {
-  const settled = new AbortController()
-  const { signal } = settled
-  const died = once(worker, 'exit', { signal }).then(([code]) => {
-    throw new Error(`${worker.spawnargs.slice(-3).join(' / ')}: ended with ${code}`)
-  })
-  try {
-    const [answer] = await Promise.race([once(worker, 'message', { signal }), died])
-    return answer
-  } finally {
-    died.catch(() => {})
-    settled.abort()
-  }
 }

@@ -6,7 +6,8 @@
  */
 import { fire } from '../clients/closed-loop.js'
 import { median, middle } from '../figures/statistics.js'
-import type { Place, Subject } from '../subjects/subject.js'
+import type { Place } from '../subjects/process/launch.js'
+import type { Subject } from '../subjects/subject.js'
 import type { Stand } from './stand.js'
 
 export interface Contender {

@@ -1,5 +1,4 @@
 /** The server under test: `node dist/src/server.js` in a process, and on a core, of its own. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -7,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Snapshot } from 'fastify-sluice'
 import { Client } from 'undici'
+import { Child, type End, type Place } from './process/launch.js'
 
 /** How else its process is started. */
 export interface Start {
@@ -20,35 +20,20 @@ export type ServerEnv = Readonly<Record<string, string>>
 
 const ENTRY = fileURLToPath(new URL('../../dist/src/server.js', import.meta.url))
 const START_WITHIN = 20_000
-/** More than the server's own DRAIN_TIMEOUT_MS. */
-const STOP_WITHIN = 15_000
-const LOG_LINES = 20
-
-const running = new Set<ChildProcess>()
-// Whatever ends this process, an uncaught error too, ends them.
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 export class TestServer {
   readonly url: string
-  readonly #child: ChildProcess
+  readonly #child: Child
   readonly #signal: AbortSignal
-  readonly #log: string[] = []
   /** Asks and measures over a connection apart from the load's. */
   readonly #control: Client
 
-  /** Listens on a free port when it resolves. @param core to pin it to */
-  static async start(
-    env: ServerEnv,
-    core: number | undefined,
-    signal: AbortSignal,
-    how: Start = {},
-  ) {
+  /** Listens on a free port when it resolves. */
+  static async start(env: ServerEnv, place: Place, how: Start = {}): Promise<TestServer> {
     if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing: npm run build`)
-    const server = new TestServer(await freePort(), env, core, signal, how)
+    const server = new TestServer(await freePort(), env, place, how)
     try {
-      await server.#ready()
+      await server.#child.ready(() => server.#isReady(), START_WITHIN, place.signal)
       return server
     } catch (error) {
       await server.stop('SIGKILL')
@@ -59,26 +44,19 @@ export class TestServer {
   private constructor(
     port: number,
     env: ServerEnv,
-    core: number | undefined,
-    signal: AbortSignal,
-    { args: nodeArgs = [], stdout }: Start,
+    { core, signal }: Place,
+    { args = [], stdout }: Start,
   ) {
-    const command = [process.execPath, ...nodeArgs, ENTRY]
-    const [file = '', ...args] =
-      core === undefined ? command : ['taskset', '-c', String(core), ...command]
     this.url = `http://127.0.0.1:${port}`
     this.#signal = signal
-    this.#child = spawn(file, args, {
+    this.#child = new Child({
+      name: 'the server',
+      core,
+      command: [process.execPath, ...args, ENTRY],
       // Its own defaults, whatever this process was started with.
       env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...env, PORT: String(port) },
       stdio: ['ignore', stdout ?? 'pipe', 'pipe', 'ipc'],
     })
-    running.add(this.#child)
-    this.#child.on('exit', () => running.delete(this.#child))
-    this.#child.on('error', (error) => this.#note(error.message))
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => this.#note(text))
-    }
     this.#control = new Client(this.url, { headersTimeout: 10_000, bodyTimeout: 10_000 })
   }
 
@@ -88,14 +66,12 @@ export class TestServer {
 
   /** The last lines it logged: warnings and worse. */
   get log(): string {
-    return this.#log.join('\n')
+    return this.#child.log
   }
 
   /** Asks what its start has loaded to answer. */
-  async ask(question: string): Promise<unknown> {
-    const answered = once(this.#child, 'message', { signal: this.#signal })
-    this.#child.send(question)
-    return (await answered)[0]
+  ask(question: string): Promise<unknown> {
+    return this.#child.ask(question, this.#signal)
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -141,35 +117,13 @@ export class TestServer {
   }
 
   /** The exit code, or the signal it took. Stopping again gives the same. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | string> {
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<End> {
     await this.#control.destroy()
-    const child = this.#child
-    if (child.pid === undefined) return 'never started'
-    if (child.exitCode === null && child.signalCode === null) {
-      const exited = once(child, 'exit')
-      child.kill(this.#signal.aborted ? 'SIGKILL' : signal)
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN)
-      await exited
-      clearTimeout(timer)
-    }
-    return child.exitCode ?? child.signalCode ?? 'unknown'
+    return this.#child.stop(this.#signal.aborted ? 'SIGKILL' : signal)
   }
 
-  async #ready(): Promise<void> {
-    const deadline = performance.now() + START_WITHIN
-    for (;;) {
-      await sleep(25, undefined, { signal: this.#signal })
-      const answered = await this.#get('/health/ready').catch(() => undefined)
-      // Asked after the answer: it may be another process that took the port first.
-      const { exitCode, signalCode, pid } = this.#child
-      if (exitCode !== null || signalCode !== null || pid === undefined) {
-        throw new Error(`the server exited with ${exitCode ?? signalCode}:\n${this.log}`)
-      }
-      if (answered === 'ready') return
-      if (performance.now() > deadline) {
-        throw new Error(`the server was not ready in ${START_WITHIN} ms:\n${this.log}`)
-      }
-    }
+  async #isReady(): Promise<boolean> {
+    return (await this.#get('/health/ready').catch(() => undefined)) === 'ready'
   }
 
   async #get(path: string): Promise<string> {
@@ -181,11 +135,6 @@ export class TestServer {
     const text = await body.text()
     if (statusCode !== 200) throw new Error(`GET ${path}: ${statusCode} ${text}`)
     return text
-  }
-
-  #note(text: string): void {
-    this.#log.push(...text.trimEnd().split('\n'))
-    this.#log.splice(0, Math.max(0, this.#log.length - LOG_LINES))
   }
 }
 

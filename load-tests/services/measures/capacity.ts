@@ -1,6 +1,6 @@
 /** What a service can do. */
 import { fire } from '../../clients/closed-loop.js'
-import type { Place } from '../../subjects/subject.js'
+import type { Place } from '../../subjects/process/launch.js'
 import { serviceOf } from '../subjects/menu.js'
 import type { Parameters, Service } from '../subjects/service.js'
 import { onStage } from '../subjects/stage.js'

@@ -1,6 +1,7 @@
 /** A service's processes: itself on the servers' core, its upstream beside the client. */
 import { request } from 'undici'
-import { type Place, Subject } from '../../subjects/subject.js'
+import type { Place } from '../../subjects/process/launch.js'
+import { Subject } from '../../subjects/subject.js'
 import type { Setting } from './serve.js'
 import type { Service, Troubled } from './service.js'
 
