@@ -1,11 +1,10 @@
 /** The command line: what it takes, what it prints, and its exit codes. */
 import { open, writeFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
+import { menuText, parsedBy } from './command-line.js'
 import { renderPage } from './report/html/page.js'
 import { Progress } from './report/progress.js'
-import { describeMachine, type Report } from './report/report.js'
-import { render } from './report/table.js'
-import { runAll } from './runner.js'
+import { print } from './report/table.js'
+import { run } from './runner.js'
 import { scenarios as menu } from './scenarios/menu.js'
 import type { Chosen, Scenario } from './scenarios/scenario.js'
 import { type Pinning, pinClient } from './subjects/process/pinning.js'
@@ -55,19 +54,10 @@ export async function main(args: string[], surroundings: Surroundings): Promise<
     if (problem !== undefined) return refuse(`--${option}: ${problem}`)
   }
 
-  const startedAt = new Date().toISOString()
-  const { core, description } = pin()
+  const pinning = pin()
   const progress = new Progress(stderr)
-  const results = await runAll(asked, { quick, chosen, core, progress, signal })
-  const report: Report = {
-    startedAt,
-    machine: describeMachine(),
-    pinning: description,
-    quick,
-    ok: results.length === asked.length && results.every(({ ok }) => ok),
-    scenarios: results,
-  }
-  if (results.length > 0) stdout.write(render(report, wantsColors(stdout)))
+  const report = await run(asked, { quick, chosen, pinning, progress, signal })
+  print(report, stdout)
   if (signal.aborted) return 130
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
   if (html !== undefined) await writeFile(html, renderPage(report))
@@ -85,25 +75,16 @@ interface Arguments {
 
 /** @returns a string that says what is wrong with them */
 function parse(args: string[], own: readonly string[]): Arguments | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        ...Object.fromEntries(
-          own.map((name) => [name, { type: 'string', multiple: true } as const]),
-        ),
-        quick: { type: 'boolean', default: false },
-        json: { type: 'string' },
-        html: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-    const { quick, json, html, help, ...chosen } = values
-    return { names: positionals, quick, json, html, help, chosen: chosen as Chosen }
-  } catch (error) {
-    return (error as Error).message
-  }
+  const parsed = parsedBy(args, {
+    ...Object.fromEntries(own.map((name) => [name, { type: 'string', multiple: true } as const])),
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    html: { type: 'string' },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (typeof parsed === 'string') return parsed
+  const { quick, json, html, help, ...chosen } = parsed.values
+  return { names: parsed.positionals, quick, json, html, help, chosen: chosen as Chosen }
 }
 
 function ownOptions({ name, options = {} }: Scenario): string {
@@ -116,13 +97,12 @@ function optionsOf(scenarios: readonly Scenario[]): string[] {
 }
 
 function usage(scenarios: readonly Scenario[]): string {
-  const width = Math.max(...scenarios.map(({ name }) => name.length))
   return `Usage: npm run load -- [options] scenario...
 
 Each scenario runs against a server in its own process, and has thresholds.
 
 Scenarios:
-${scenarios.map(({ name, question }) => `  ${name.padEnd(width)}  ${question}`).join('\n')}
+${menuText(scenarios)}
 
 Options:
   --quick      a second or two a scenario: counts are held to the same thresholds, times to looser
@@ -134,8 +114,4 @@ Exit code: 0 when every threshold held, 1 when one failed, 2 for bad usage, 130 
 
   npm run load -- ${scenarios.map(({ name }) => name).join(' ')}
 `
-}
-
-function wantsColors(stream: NodeJS.WriteStream): boolean {
-  return stream.isTTY === true && !process.env.NO_COLOR
 }

@@ -1,9 +1,10 @@
-/** Runs scenarios one after the other, each with servers of its own, and judges them. */
+/** Runs scenarios one after the other, each with servers of its own, judges them, and reports. */
 import type { Check, Outcome } from './figures/outcome.js'
 import { fireBeside, measure } from './measures/counted.js'
 import type { Progress } from './report/progress.js'
-import type { Result } from './report/report.js'
+import { describeMachine, type Report, type Result } from './report/report.js'
 import type { Chosen, Context, Scenario } from './scenarios/scenario.js'
+import type { Pinning } from './subjects/process/pinning.js'
 import { TestServer } from './subjects/server.js'
 
 /** No scenario may take longer, unless it says so. */
@@ -13,30 +14,34 @@ export interface RunOptions {
   readonly quick: boolean
   /** Default: nothing. */
   readonly chosen?: Chosen
-  /** The servers' core; undefined: any. */
-  readonly core: number | undefined
+  readonly pinning: Pinning
   readonly progress: Progress
   /** Ends the run: the scenario under way is given up, its servers are killed. */
   readonly signal: AbortSignal
 }
 
-/** One result a scenario, whatever happened to it; fewer when interrupted. */
-export async function runAll(
-  scenarios: readonly Scenario[],
-  options: RunOptions,
-): Promise<Result[]> {
+/** Has one result a scenario, whatever happened to it; fewer when interrupted. */
+export async function run(scenarios: readonly Scenario[], options: RunOptions): Promise<Report> {
+  const startedAt = new Date().toISOString()
   const results: Result[] = []
   for (const scenario of scenarios) {
     const result = await runOne(scenario, options)
     if (options.signal.aborted) break
     results.push(result)
   }
-  return results
+  return {
+    startedAt,
+    machine: describeMachine(),
+    pinning: options.pinning.description,
+    quick: options.quick,
+    ok: results.length === scenarios.length && results.every(({ ok }) => ok),
+    scenarios: results,
+  }
 }
 
 async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> {
   const { name, question, within = WITHIN } = scenario
-  const { quick, chosen = {}, core, progress } = options
+  const { quick, chosen = {}, pinning, progress } = options
   const startedAt = performance.now()
   const late = new AbortController()
   const timer = setTimeout(
@@ -44,7 +49,7 @@ async function runOne(scenario: Scenario, options: RunOptions): Promise<Result> 
     within,
   )
   const signal = AbortSignal.any([options.signal, late.signal])
-  const stand = { core, progress, signal }
+  const stand = { core: pinning.core, progress, signal }
   const servers: TestServer[] = []
   const context: Context = {
     quick,

@@ -1,8 +1,7 @@
 /** The command line: what it takes, what it prints, and its exit codes. */
-import { spawnSync } from 'node:child_process'
-import { parseArgs } from 'node:util'
+import { menuText, parsedBy } from '../command-line.js'
 import { describeMachine } from '../report/report.js'
-import { parseCores } from '../subjects/process/pinning.js'
+import { allowedCores, pinTo } from '../subjects/process/pinning.js'
 import { type Entry, loadMenu } from './menu.js'
 import { type Effort, runBenchmark } from './rounds.js'
 import { render } from './table.js'
@@ -61,29 +60,22 @@ interface Arguments {
 
 /** A string says what is wrong with them. */
 function parse(args: string[]): Arguments | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        quick: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-    return { names: positionals, quick: values.quick, help: values.help }
-  } catch (error) {
-    return (error as Error).message
-  }
+  const parsed = parsedBy(args, {
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (typeof parsed === 'string') return parsed
+  const { quick, help } = parsed.values
+  return { names: parsed.positionals, quick, help }
 }
 
 function usage(menu: readonly Entry[]): string {
-  const width = Math.max(...menu.map((entry) => nameOf(entry).length))
   return `Usage: npm run bench -- [options] [benchmark...]
 
 Prints a table in Markdown for each benchmark; without a name, for all of them.
 
 Benchmarks:
-${menu.map(({ benchmark: { name, question } }) => `  ${name.padEnd(width)}  ${question}`).join('\n')}
+${menuText(menu.map(({ benchmark }) => benchmark))}
 
 Options:
   --quick      a second or two for all: shows that they run, and no figure to be quoted
@@ -108,10 +100,6 @@ function describe(quick: boolean): string {
 
 /** Keeps this process and those that it will start on one core: the last, since others use the first. */
 function pin(): string {
-  const pid = String(process.pid)
-  const asked = spawnSync('taskset', ['-c', '-p', pid], { encoding: 'utf8' })
-  if (asked.error !== undefined || asked.status !== 0) return 'not pinned'
-  const core = parseCores(asked.stdout).at(-1)
-  const pinned = spawnSync('taskset', ['-a', '-c', '-p', String(core), pid])
-  return pinned.status === 0 ? `pinned to core ${core}` : 'not pinned'
+  const core = allowedCores().at(-1)
+  return core !== undefined && pinTo(core) ? `pinned to core ${core}` : 'not pinned'
 }

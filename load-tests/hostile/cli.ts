@@ -1,10 +1,9 @@
 /** The command line of `npm run test:hostile`. */
-import { parseArgs } from 'node:util'
 import type { ExitCode, Surroundings } from '../cli.js'
+import { menuText, parsedBy } from '../command-line.js'
 import { Progress } from '../report/progress.js'
-import { describeMachine } from '../report/report.js'
-import { render } from '../report/table.js'
-import { runAll } from '../runner.js'
+import { print } from '../report/table.js'
+import { run } from '../runner.js'
 import type { Scenario } from '../scenarios/scenario.js'
 import { pinClient } from '../subjects/process/pinning.js'
 import { builders } from './scenarios/menu.js'
@@ -31,22 +30,12 @@ export async function main(
     stdout.write(usage())
     return 0
   }
-  const { core, description } = pin()
+  const pinning = pin()
   const chosen = names.map((name) => (builders[name] as (given: Settings) => Scenario)(settings))
   const progress = new Progress(stderr)
   progress.say(`seed ${settings.seed}: the same seed sends the same`)
-  const startedAt = new Date().toISOString()
-  const results = await runAll(chosen, { quick, core, progress, signal })
-  const report = {
-    startedAt,
-    machine: describeMachine(),
-    pinning: description,
-    quick,
-    ok: results.length === chosen.length && results.every(({ ok }) => ok),
-    scenarios: results,
-  }
-  const colors = stdout.isTTY === true && !process.env.NO_COLOR
-  if (results.length > 0) stdout.write(render(report, colors))
+  const report = await run(chosen, { quick, pinning, progress, signal })
+  print(report, stdout)
   if (signal.aborted) return 130
   return report.ok ? 0 : 1
 }
@@ -60,51 +49,42 @@ interface Asked {
 
 /** A string says what is wrong with them. */
 function parse(args: string[]): Asked | string {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        seed: { type: 'string' },
-        seconds: { type: 'string' },
-        connections: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-    const { quick, help } = values
-    const unknown = positionals.filter((name) => !Object.hasOwn(builders, name))
-    if (unknown.length > 0) return `unknown scenario: ${unknown.join(', ')}`
-    const settings = { ...(quick ? QUICK : FULL) }
-    for (const name of Object.keys(NUMBERS) as Name[]) {
-      const given = values[name]
-      if (given === undefined) continue
-      const number = Number(given)
-      const fits = name === 'seconds' ? number > 0 && number <= 86_400 : Number.isInteger(number)
-      if (given.trim() === '' || !fits || (name === 'connections' && number < 1)) {
-        return `--${name}: got ${JSON.stringify(given)}, takes ${NUMBERS[name]}`
-      }
-      settings[name] = number
+  const parsed = parsedBy(args, {
+    seed: { type: 'string' },
+    seconds: { type: 'string' },
+    connections: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  })
+  if (typeof parsed === 'string') return parsed
+  const { values, positionals } = parsed
+  const { quick, help } = values
+  const unknown = positionals.filter((name) => !Object.hasOwn(builders, name))
+  if (unknown.length > 0) return `unknown scenario: ${unknown.join(', ')}`
+  const settings = { ...(quick ? QUICK : FULL) }
+  for (const name of Object.keys(NUMBERS) as Name[]) {
+    const given = values[name]
+    if (given === undefined) continue
+    const number = Number(given)
+    const fits = name === 'seconds' ? number > 0 && number <= 86_400 : Number.isInteger(number)
+    if (given.trim() === '' || !fits || (name === 'connections' && number < 1)) {
+      return `--${name}: got ${JSON.stringify(given)}, takes ${NUMBERS[name]}`
     }
-    const names = positionals.length > 0 ? positionals : Object.keys(builders)
-    return { names, settings, quick, help }
-  } catch (error) {
-    return (error as Error).message
+    settings[name] = number
   }
+  const names = positionals.length > 0 ? positionals : Object.keys(builders)
+  return { names, settings, quick, help }
 }
 
 function usage(): string {
-  const menu = Object.entries(builders).map(
-    ([name, build]) => [name, build(FULL).question] as const,
-  )
-  const width = Math.max(...menu.map(([name]) => name.length))
+  const menu = Object.values(builders).map((build) => build(FULL))
   return `Usage: npm run test:hostile -- [options] [scenario...]
 
 Hostile clients and a sick machine, against servers in processes of their own; all scenarios, unless
 some are named.
 
 Scenarios:
-${menu.map(([name, question]) => `  ${name.padEnd(width)}  ${question}`).join('\n')}
+${menuText(menu)}
 
 Options:
   --seconds N      how long each fuzzes, soaks or keeps a crowd (about); default ${FULL.seconds}

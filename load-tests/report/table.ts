@@ -13,6 +13,12 @@ const INDENT = 2
 /** A first column that is narrower than this is no use. */
 const NARROWEST = 16
 
+/** With colours where the stream takes them; nothing where nothing ran to its end. */
+export function print(report: Report, stream: NodeJS.WriteStream): void {
+  if (report.scenarios.length === 0) return
+  stream.write(render(report, stream.isTTY === true && !process.env.NO_COLOR))
+}
+
 export function render(report: Report, colors: boolean): string {
   // Whether the stream takes them was decided by who asked.
   const paint: Paint = (style, text) =>

@@ -1,4 +1,4 @@
-/** Client and server on a core each, so that neither takes the other's time. */
+/** Which processes run on which core: client and server on one each, so that neither takes the other's time. */
 import { spawnSync } from 'node:child_process'
 
 export interface Pinning {
@@ -10,14 +10,26 @@ export interface Pinning {
 
 /** Pins this process, with all its threads, to the second core that it may use. */
 export function pinClient(): Pinning {
-  const pid = String(process.pid)
-  const asked = spawnSync('taskset', ['-c', '-p', pid], { encoding: 'utf8' })
-  if (asked.error !== undefined || asked.status !== 0) return notPinned('taskset does not run here')
-  const [server, client] = parseCores(asked.stdout)
-  if (server === undefined || client === undefined) return notPinned('there is only one core')
-  const pinned = spawnSync('taskset', ['-a', '-c', '-p', String(client), pid])
-  if (pinned.status !== 0) return notPinned('taskset may not')
+  const [server, client] = allowedCores()
+  if (server === undefined) return notPinned('taskset does not run here')
+  if (client === undefined) return notPinned('there is only one core')
+  if (!pinTo(client)) return notPinned('taskset may not')
   return { core: server, description: `server on core ${server}, client on core ${client}` }
+}
+
+/** Those that this process may use; none: there is nobody to ask. */
+export function allowedCores(): number[] {
+  const { error, status, stdout } = taskset('-c', '-p', String(process.pid))
+  return error === undefined && status === 0 ? parseCores(stdout) : []
+}
+
+/** Keeps this process, with all its threads and those that it will start, on one core, if it may. */
+export function pinTo(core: number): boolean {
+  return taskset('-a', '-c', '-p', String(core), String(process.pid)).status === 0
+}
+
+function taskset(...args: string[]) {
+  return spawnSync('taskset', args, { encoding: 'utf8' })
 }
 
 /** `pid 7's current affinity list: 0,2-5` */
