@@ -73,6 +73,41 @@ test('imports run one way: core, metrics, plugin, app, server; server and routes
   expect(wrong).toEqual([])
 })
 
+/** What a room of the load tests may import of the others. */
+const rooms: readonly [string, RegExp][] = [
+  ['figures', /^$/],
+  ['report', /^figures\//],
+  ['clients', /^figures\//],
+  ['subjects', /^services\/subjects\/serve\.js$/],
+  ['measures', /^(figures|report|clients|subjects)\//],
+  ['scenarios', /^(figures|report|clients|subjects|measures|services|replicas)\//],
+  ['replicas', /^figures\//],
+  ['services', /^((figures|report|clients|subjects|measures)\/|scenarios\/scenario\.js$)/],
+  ['bench', /^((figures|report|subjects\/process)\/|command-line\.js$)/],
+]
+
+test('rooms of the load tests import one way: figures, then report, clients and subjects, measures, scenarios', () => {
+  const wrong = rooms.flatMap(([room, may]) =>
+    files(`load-tests/${room}`).flatMap((file) =>
+      importsOf(file)
+        .filter((target) => target.startsWith('load-tests/'))
+        .map((target) => target.slice('load-tests/'.length))
+        .filter((target) => !target.startsWith(`${room}/`) && !may.test(target))
+        .map((target) => `${file} imports ${target}`),
+    ),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('every process of the load tests is started by the one launcher', () => {
+  const starting = files('load-tests').filter((file) =>
+    /import [^']*\b(spawn|fork|exec|execFile)\b[^']*'node:child_process'/.test(
+      readFileSync(join(root, file), 'utf8'),
+    ),
+  )
+  expect(starting).toEqual(['load-tests/subjects/process/launch.ts'])
+})
+
 test('nothing imports what imports it, types included', () => {
   const all = ['src', 'routes', 'load-tests'].flatMap(files)
   const targets = new Map(
@@ -115,7 +150,7 @@ test('the core knows no Fastify, no HTTP, and no clock but the one default', () 
 })
 
 test('every source file says in its first lines what it is for', () => {
-  const silent = [...files('src'), ...files('routes')].filter(
+  const silent = [...files('src'), ...files('routes'), ...files('load-tests')].filter(
     (file) =>
       !/\/\*\*/.test(readFileSync(join(root, file), 'utf8').split('\n').slice(0, 24).join('\n')),
   )

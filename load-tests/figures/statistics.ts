@@ -1,3 +1,5 @@
+/** What stands for many values. */
+
 /** @param values at least one, in any order. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)

@@ -7,7 +7,8 @@ import { ask, type Patience, storm } from '../clients/storm.js'
 import type { Check, Row } from '../figures/outcome.js'
 import { limiterSeries } from '../measures/series.js'
 import { count } from '../report/format.js'
-import { activeOn, type TestServer } from '../subjects/server.js'
+import { activeOn, isQuiet, type TestServer } from '../subjects/server.js'
+import { onlyTheAsker } from './checks.js'
 import type { Scenario } from './scenario.js'
 
 const LIMIT = 20
@@ -39,7 +40,7 @@ const aborts: Scenario = {
       signal,
     )
     const seconds = (performance.now() - startedAt) / 1000
-    const end = await server.until(isIdle)
+    const end = await server.until(isQuiet)
     const samples = [...(await watch.stop()), end]
     const burst = [
       await holdsAll(server, port, '/slow', 'app', LIMIT, signal),
@@ -48,7 +49,7 @@ const aborts: Scenario = {
     return {
       rows: [rowOf(seconds, patience, before, end)],
       checks: [
-        nothingActive(end),
+        onlyTheAsker(end),
         noPermitOut(end),
         identity(samples),
         patientAnswered(patience),
@@ -89,18 +90,6 @@ function stormed({ routes }: Snapshot): number {
   return routes
     .filter(({ route }) => !CONTROL.includes(route))
     .reduce((sum, { total, active }) => sum + total - active, 0)
-}
-
-function isIdle({ requests, limiters }: Snapshot): boolean {
-  return requests.active === 1 && limiters.every((one) => one.inFlight + one.queued === 0)
-}
-
-function nothingActive({ requests: { active } }: Snapshot): Check {
-  return {
-    name: 'afterwards only the request that asks is active',
-    ok: active === 1,
-    detail: `${count(active)} active`,
-  }
 }
 
 function noPermitOut({ limiters }: Snapshot): Check {

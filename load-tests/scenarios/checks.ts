@@ -1,4 +1,6 @@
 /** Thresholds that several scenarios share. Those of one stand in its file. */
+import type { Snapshot } from 'fastify-sluice'
+import type { Counts } from '../clients/open-loop.js'
 import type { Check, Row } from '../figures/outcome.js'
 import { count } from '../report/format.js'
 
@@ -26,4 +28,30 @@ export function allAnswered(...rows: Row[]): Check {
     ok: lost.length === 0,
     detail: lost.length === 0 ? `${count(sent)} on both sides` : lost.join('; '),
   }
+}
+
+export function onlyTheAsker({ requests: { active } }: Snapshot): Check {
+  return {
+    name: 'afterwards only the request that asks is active',
+    ok: active === 1,
+    detail: `${count(active)} active`,
+  }
+}
+
+/** Of open loops. */
+export function accounted(loads: readonly { due: number; ended: number }[]): Check {
+  const due = loads.reduce((sum, load) => sum + load.due, 0)
+  return {
+    name: 'every request that was due is answered, refused, failed or hanging',
+    ok: loads.every((load) => load.due === load.ended) && due > 0,
+    detail: count(due),
+  }
+}
+
+export function dueAndEnded({ all }: { all: Counts }): { due: number; ended: number } {
+  return { due: all.due, ended: endedOf(all) }
+}
+
+export function endedOf({ answered, refused, failed, hanging }: Omit<Counts, 'due'>): number {
+  return answered + refused + failed + hanging
 }

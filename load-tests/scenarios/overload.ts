@@ -22,6 +22,7 @@ import {
 import { loadSeries } from '../measures/series.js'
 import { unsentNote } from '../measures/unsent.js'
 import { count, milliseconds, percent } from '../report/format.js'
+import { accounted, dueAndEnded } from './checks.js'
 import type { Scenario } from './scenario.js'
 
 const NAMES = {
@@ -89,7 +90,10 @@ const overload: Scenario = {
       tables: parts.map(({ name, own }) => tableOf(name, own)),
       series: parts.flatMap(({ name, own }) => seriesOf(name, own)),
       raw: [...points, ...crowd],
-      checks: [accounted([...points, ...crowd]), ...(quick ? [] : thresholds(points, crowd))],
+      checks: [
+        accounted([...points, ...crowd].map(dueAndEnded)),
+        ...(quick ? [] : thresholds(points, crowd)),
+      ],
     }
   },
 }
@@ -140,18 +144,6 @@ function overheadOf({ all, overhead }: Point): string {
 
 function hanging(counts: Paced['all']): number {
   return (counts.hanging + counts.failed) / counts.due
-}
-
-function accounted(points: readonly Point[]): Check {
-  const wrong = points.filter(
-    ({ all }) => all.due !== all.answered + all.refused + all.failed + all.hanging,
-  )
-  const due = points.reduce((sum, { all }) => sum + all.due, 0)
-  return {
-    name: 'every request that was due is answered, refused, failed or hanging',
-    ok: wrong.length === 0 && due > 0,
-    detail: count(due),
-  }
 }
 
 export function thresholds(points: readonly Point[], crowd: readonly Point[]): Check[] {

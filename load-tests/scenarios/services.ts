@@ -5,7 +5,7 @@
  * behind that limit with nothing else, and behind what needs no number.
  */
 import type { Check } from '../figures/outcome.js'
-import { count, percent } from '../report/format.js'
+import { percent } from '../report/format.js'
 import { campaign, type Effort, type Found } from '../services/campaign.js'
 import { choiceOf, OPTIONS } from '../services/chosen.js'
 import { DISTURBED } from '../services/measures/capacity.js'
@@ -13,6 +13,7 @@ import { seriesOf, tablesOf } from '../services/report/tables.js'
 import { judge } from '../services/rules/judge.js'
 import { rules } from '../services/rules/rules.js'
 import { troubleRules } from '../services/rules/trouble-rules.js'
+import { accounted, endedOf } from './checks.js'
 import type { Scenario } from './scenario.js'
 
 /** Milliseconds behind its schedule that say that the client was the bottleneck. */
@@ -49,7 +50,7 @@ const services: Scenario = {
       tables: tablesOf(found, choice.seeds),
       series: seriesOf(found),
       checks: [
-        accounted(found),
+        accounted(loadsOf(found)),
         ...(quick
           ? []
           : [onTime(found), undisturbed(found), ...judge([...rules, ...troubleRules], found)]),
@@ -60,17 +61,14 @@ const services: Scenario = {
 }
 export default services
 
-function accounted(found: readonly Found[]): Check {
-  const points = found.flatMap(({ merged }) => merged.flatMap((one) => one.points))
-  const due = points.reduce((sum, point) => sum + point.due, 0)
-  const ended = points
-    .flatMap(({ streams }) => streams.flatMap(({ counts }) => Object.values(counts)))
-    .reduce((sum, one) => sum + one, 0)
-  return {
-    name: 'every request that was due is answered, refused, failed or hanging',
-    ok: due === ended && due > 0,
-    detail: count(due),
-  }
+/** Each point's streams together. */
+function loadsOf(found: readonly Found[]): { due: number; ended: number }[] {
+  return found
+    .flatMap(({ merged }) => merged.flatMap((one) => one.points))
+    .map(({ due, streams }) => ({
+      due,
+      ended: streams.reduce((sum, { counts }) => sum + endedOf(counts), 0),
+    }))
 }
 
 function onTime(found: readonly Found[]): Check {

@@ -14,6 +14,7 @@ import { limiterSeries } from '../measures/series.js'
 import type { Stand } from '../measures/stand.js'
 import { count, milliseconds } from '../report/format.js'
 import { Subject } from '../subjects/subject.js'
+import { accounted, dueAndEnded } from './checks.js'
 import type { Scenario } from './scenario.js'
 
 /** Twice what 20 slots of 50 ms can do. */
@@ -65,7 +66,7 @@ const step: Scenario = {
         rows: [],
         tables: [tableOf(swept), phasesOf(phases, best)],
         series: limiterSeries(snapshots, 'app'),
-        checks: [accounted(phases), ...(quick ? [] : thresholds(phases, best))],
+        checks: [accounted(phases.map(dueAndEnded)), ...(quick ? [] : thresholds(phases, best))],
       }
     } finally {
       stop()
@@ -200,19 +201,6 @@ function phasesOf(phases: readonly Phase[], best: Best): Table {
       milliseconds(phase.latency.p99),
     ]),
     note: `Near: within ${NEAR * 100} % of the best fixed limit; the end of a phase are its last ${END} s.`,
-  }
-}
-
-function accounted(phases: readonly Phase[]): Check {
-  const due = phases.reduce((sum, { all }) => sum + all.due, 0)
-  const ended = phases.reduce(
-    (sum, { all }) => sum + all.answered + all.refused + all.failed + all.hanging,
-    0,
-  )
-  return {
-    name: 'every request that was due is answered, refused, failed or hanging',
-    ok: due === ended && due > 0,
-    detail: count(due),
   }
 }
 

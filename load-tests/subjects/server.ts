@@ -149,6 +149,11 @@ export function endedOn({ routes }: Snapshot, route: string): number {
   return found === undefined ? 0 : found.total - found.active
 }
 
+/** Only the look itself is in progress, and no permit is out. */
+export function isQuiet({ requests, limiters }: Snapshot): boolean {
+  return requests.active === 1 && limiters.every((one) => one.inFlight + one.queued === 0)
+}
+
 /** Not port 0: which one it took the server says at a log level that also logs every request. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')

@@ -1,6 +1,6 @@
+/** Bytes flipped, put in, left out, or repeated. */
 import type { Dice } from './dice.js'
 
-/** Bytes flipped, put in, left out, or repeated. */
 export function mutated(dice: Dice, bytes: Buffer): Buffer {
   let now = bytes
   for (const _ of dice.some(4, () => 0)) {

@@ -5,13 +5,13 @@ import type { Check } from '../../figures/outcome.js'
 import type { Stand } from '../../measures/stand.js'
 import { count, milliseconds } from '../../report/format.js'
 import type { Scenario } from '../../scenarios/scenario.js'
-import type { TestServer } from '../../subjects/server.js'
+import { isQuiet, type TestServer } from '../../subjects/server.js'
 import { Crowd } from '../clients/crowd.js'
 import { Friend, type Friendship, served } from '../clients/friend.js'
 import { type Kind, kinds } from '../clients/kinds.js'
 import type { Settings } from '../settings.js'
 import { peakMegabytes } from '../subjects/memory.js'
-import { isQuiet, nothingUncaught, quiet, Watch } from './watch.js'
+import { nothingUncaught, quiet, Watch } from './watch.js'
 
 export const LIMIT = 10
 const env = { LIMIT: String(LIMIT), TIME_SCALE: '0.01' }

@@ -6,11 +6,11 @@ import { Client } from 'undici'
 import { ask } from '../../clients/storm.js'
 import type { Check } from '../../figures/outcome.js'
 import type { Context, Scenario } from '../../scenarios/scenario.js'
-import type { TestServer } from '../../subjects/server.js'
+import { isQuiet, type TestServer } from '../../subjects/server.js'
 import { Crowd } from '../clients/crowd.js'
 import { kinds } from '../clients/kinds.js'
 import type { Settings } from '../settings.js'
-import { isQuiet, nothingUncaught, quiet } from './watch.js'
+import { nothingUncaught, quiet } from './watch.js'
 
 const FILES = 80
 /** Descriptors that are left while the paths are asked for. */

@@ -1,12 +1,13 @@
 /** HTTP/1.1 as it should be and as it should not: does the server answer each, and live? */
 import { count } from '../../report/format.js'
 import type { Scenario } from '../../scenarios/scenario.js'
+import { isQuiet } from '../../subjects/server.js'
 import type { Dice } from '../clients/dice.js'
 import { Friend, served } from '../clients/friend.js'
 import { type Case, fuzz } from '../clients/fuzz.js'
 import { requests, rightRequest } from '../clients/grammar.js'
 import type { Settings } from '../settings.js'
-import { isQuiet, nothingUncaught, quiet, Watch } from './watch.js'
+import { nothingUncaught, quiet, Watch } from './watch.js'
 
 const env = {
   LIMIT: '10',

@@ -5,13 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Snapshot } from 'fastify-sluice'
 import { count } from '../../report/format.js'
 import type { Scenario } from '../../scenarios/scenario.js'
+import { isQuiet } from '../../subjects/server.js'
 import { Subject } from '../../subjects/subject.js'
 import type { Dice } from '../clients/dice.js'
 import { type Case, fuzz } from '../clients/fuzz.js'
 import { endedIn, rightSession, session } from '../clients/sessions.js'
 import type { Settings } from '../settings.js'
 import { peakMegabytes } from '../subjects/memory.js'
-import { isQuiet, quiet, Watch } from './watch.js'
+import { quiet, Watch } from './watch.js'
 
 const QUIET_WITHIN = 60_000
 const MEGABYTES = 300

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { storm } from '../../clients/storm.js'
 import { count } from '../../report/format.js'
 import type { Scenario } from '../../scenarios/scenario.js'
-import type { TestServer } from '../../subjects/server.js'
+import { isQuiet, type TestServer } from '../../subjects/server.js'
 import type { Settings } from '../settings.js'
 import type { Inside } from '../subjects/inside.js'
-import { isQuiet, nothingUncaught, quiet, Watch } from './watch.js'
+import { nothingUncaught, quiet, Watch } from './watch.js'
 
 const INSIDE = new URL('../../../dist/load/load-tests/hostile/subjects/inside.js', import.meta.url)
 const env = { LIMIT: '20', QUEUE_SIZE: '100', TIME_SCALE: '0.004' }

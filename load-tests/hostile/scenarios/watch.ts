@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Snapshot } from 'fastify-sluice'
 import type { Check } from '../../figures/outcome.js'
 import { count } from '../../report/format.js'
+import { isQuiet } from '../../subjects/server.js'
 
 const EVERY = 50
 
@@ -62,11 +63,6 @@ export class Watch {
       if (inFlight > limit) this.#wrong.add(`${name}: ${inFlight} in flight, the limit is ${limit}`)
     }
   }
-}
-
-/** Only the look itself is in progress, and no permit is out. */
-export function isQuiet({ requests, limiters }: Snapshot): boolean {
-  return requests.active === 1 && limiters.every((one) => one.inFlight + one.queued === 0)
 }
 
 export function quiet(snapshot: Snapshot, seconds: number): Check {
