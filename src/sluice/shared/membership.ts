@@ -33,6 +33,7 @@ interface Sent {
   readonly seq: number
   readonly mono: number
   readonly wall: number
+  readonly valid: boolean
   readonly leaving: boolean
 }
 
@@ -138,7 +139,7 @@ export class Membership {
     if (isBeat) this.#beatAt = mono + this.#beat
     const leaving = this.#leaving && this.#shares.every(({ inFlight }) => inFlight === 0)
     const seq = ++this.#seq
-    this.#sent = { seq, mono, wall, leaving }
+    this.#sent = { seq, mono, wall, valid, leaving }
     this.#lastSent = mono
     this.#againAt = Number.POSITIVE_INFINITY
     this.#untold = false
@@ -159,6 +160,7 @@ export class Membership {
     this.lease.renew(sent.mono, sent.wall)
     if (sent.leaving) this.#left = true
     if (reply.generation !== this.#generation) this.#renumber(reply.generation, sent.mono)
+    else if (!sent.valid) for (const share of this.#shares) share.forgive()
     this.#setsLimit &&= reply.ownLimit !== this.#ownLimit
     if (!this.#setsLimit) this.#ownLimit = reply.ownLimit
     this.#limit = reply.limit
@@ -216,7 +218,7 @@ export class Membership {
     const { fallback, mode } = this.#settings
     return this.#shares.map((share) => {
       if (!valid) share.hold(fallback === 'share' ? this.allowance(share, mono, wall) : 0)
-      else if (share.inFlight > share.held) share.hold(share.inFlight)
+      else if (share.inFlight > share.held) share.hold(share.held)
       else if (isBeat) share.beat()
       if (valid && this.isEager(share) && share.isUnneeded) share.yield()
       return share.claim(mode === 'strict')

@@ -20,6 +20,8 @@ export class Share {
   #returned = 0
   #contended = false
   #level = Number.POSITIVE_INFINITY
+  /** In flight on permits that may be others' by now: they go back as it ends, and nobody is admitted on them. */
+  #owed = 0
   /** The most in flight since the beat began. */
   #peak = 0
   #told = { returned: 0, want: 0 }
@@ -59,7 +61,10 @@ export class Share {
 
   end(): void {
     this.inFlight--
-    if (this.#contended && this.held > this.#level && this.idle > 0) this.#returned++
+    if (this.#owed > 0) {
+      this.#owed--
+      this.#returned++
+    } else if (this.#contended && this.held > this.#level && this.idle > 0) this.#returned++
   }
 
   /** Gives back what is idle; the store learns of it with the next claim. */
@@ -73,11 +78,17 @@ export class Share {
     this.#peak = this.inFlight
   }
 
-  /** Has that many, whatever was granted; never fewer than are in flight. */
+  /** Has that many, whatever was granted; what is in flight beyond is held until it ends, and owed. */
   hold(permits: number): void {
     const least = Math.max(permits, this.inFlight)
+    this.#owed = Math.max(this.#owed, this.inFlight - permits)
     if (this.held > least) this.#returned = this.#seen - least
     else this.#seen = this.#returned + least
+  }
+
+  /** Nobody else was ever granted what it held. */
+  forgive(): void {
+    this.#owed = 0
   }
 
   /** What it holds is counted anew: only what is in flight is sure. */

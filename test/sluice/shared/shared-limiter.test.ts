@@ -277,6 +277,43 @@ describe('G4: a process that was stopped', () => {
   })
 })
 
+describe('G4: after its lease was over', () => {
+  /** Two with all of the limit, of which the first was stopped for a time. */
+  async function afterStop(ms: number) {
+    const { world, store, join } = stage({ fallback: 'closed' })
+    const [a, b] = [join(), join()]
+    for (let ask = 0; ask < 4; ask++) a.ask()
+    await world.advance(10)
+    for (let ask = 0; ask < 20; ask++) b.ask()
+    a.stop()
+    await world.advance(ms)
+    a.continue()
+    return { world, store, a, b }
+  }
+
+  test('G3: what is in flight on permits that are others by now admits nobody as it ends, however early', async () => {
+    const { world, store, a, b } = await afterStop(LEASE + 20)
+    // Nobody tells it that there is none to spare.
+    store.flush()
+    // What it says of its work is on the way.
+    await world.advance(0.5)
+    for (let end = 0; end < 4; end++) a.end()
+    await world.advance(2)
+    for (let ask = 0; ask < 4; ask++) a.ask()
+    await world.advance(5)
+    expect(inFlight(a, b)).toEqual([0, 10])
+  })
+
+  test('permits that the store has kept for it are used on', async () => {
+    const { world, a, b } = await afterStop(0.7 * LEASE)
+    await world.advance(2.5)
+    for (let ask = 0; ask < 4; ask++) a.ask()
+    for (let end = 0; end < 4; end++) a.end()
+    await world.advance(0)
+    expect(inFlight(a, b)).toEqual([4, 6])
+  })
+})
+
 describe('G5: permits come back', () => {
   test("a killed process's within its lease", async () => {
     const { world, join } = stage()
