@@ -12,6 +12,8 @@ export interface Network {
 
 export const perfectNetwork: Network = { delay: () => 1, copies: () => 1 }
 
+const TURN = 1000
+
 interface Event {
   readonly at: number
   readonly order: number
@@ -27,6 +29,7 @@ export class World {
   /** A heap: the next one first. */
   readonly #events: Event[] = []
   #order = 0
+  #settled = 0
 
   after(ms: number, run: () => void): Disposable {
     const event = { at: this.now + ms, order: ++this.#order, run }
@@ -59,9 +62,9 @@ export class World {
     this.now = end
   }
 
-  /** Lets promises run. */
+  /** Lets promises run, all of them: ticks come after. And timers of the real world, once in a while. */
   async settle(): Promise<void> {
-    await new Promise(setImmediate)
+    await new Promise(++this.#settled % TURN === 0 ? setImmediate : process.nextTick)
     this.check()
   }
 

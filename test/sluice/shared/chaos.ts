@@ -11,11 +11,17 @@ export const LIMIT = 10
 export const LEASE = 1000
 /** As many jumps of the store's clock as half a lease bears: each may take a beat and a half of it. */
 const MOST_JUMPS = 3
+/** Milliseconds, of a split brain: the old primary stops before the new one begins. */
+const MAX_LAG = 400
+const DOWN_AFTER = 400
 
 export type Step =
   | { kind: 'load'; who: number; rate: number }
   | { kind: 'kill' | 'stop' | 'continue' | 'cut' | 'heal' | 'leave' | 'join'; who: number }
-  | { kind: 'pause' | 'resume' | 'flush' | 'restart' | 'replicate' | 'failOver' }
+  | { kind: 'pause' | 'resume' | 'flush' | 'restart' | 'unite' }
+  /** To what there was so many milliseconds ago; `split`: those whose bit is set go on with the old one. */
+  | { kind: 'failOver'; ms: number }
+  | { kind: 'split'; ms: number; who: number }
   | { kind: 'jump' | 'wall'; who: number; ms: number }
   | { kind: 'advance'; ms: number }
 
@@ -38,8 +44,16 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   kinds(6, 'stop', 'cut'),
   kinds(10, 'continue', 'heal'),
   kinds(6, 'kill', 'leave', 'join'),
-  kinds(6, 'pause', 'flush', 'restart', 'replicate', 'failOver'),
-  kinds(4, 'resume'),
+  kinds(5, 'pause', 'flush', 'restart'),
+  kinds(6, 'resume', 'unite'),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('failOver', 'split'),
+      ms: fc.nat(2 * LEASE),
+      who: fc.nat(15),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -50,13 +64,11 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
 ) as fc.Arbitrary<Step>
 
-type StoreStep = Extract<
-  Step,
-  { kind: 'flush' | 'restart' | 'replicate' | 'failOver' | 'pause' | 'resume' }
->
+type OfStore = 'pause' | 'resume' | 'flush' | 'restart' | 'unite' | 'failOver' | 'split'
+type StoreStep = Extract<Step, { kind: OfStore }>
 
 function isOfStore(step: Step): step is StoreStep {
-  return ['flush', 'restart', 'replicate', 'failOver', 'pause', 'resume'].includes(step.kind)
+  return /^(pause|resume|flush|restart|unite|failOver|split)$/.test(step.kind)
 }
 
 /** Of messages: lost, doubled, late by up to 100 ms, and by up to two leases. */
@@ -96,12 +108,13 @@ export class Chaos {
     this.world.check = () => this.#check()
     for (let process = 0; process < 4; process++) this.#join()
     this.#work()
+    this.#replicate()
   }
 
   async take(step: Step): Promise<void> {
-    const { world, store } = this
+    const { world } = this
     if (step.kind === 'advance') return world.advance(step.ms)
-    if (isOfStore(step)) store[step.kind]()
+    if (isOfStore(step)) this.#disturb(step)
     else this.#change(step, this.processes[step.who % this.processes.length] as Process)
     await world.settle()
   }
@@ -111,6 +124,7 @@ export class Chaos {
     this.#isBusy = false
     this.world.network = perfectNetwork
     this.store.resume()
+    this.store.unite()
     for (const process of this.processes) {
       process.continue()
       process.connected = true
@@ -121,6 +135,17 @@ export class Chaos {
       expect([limiter.inFlight, limiter.queued]).toEqual([0, 0])
     }
     await this.world.advance(LEASE)
+  }
+
+  #disturb(step: StoreStep): void {
+    const { store } = this
+    if (step.kind === 'failOver') store.failOver(step.ms)
+    else if (step.kind === 'split') {
+      const { who, ms: age } = step
+      const isolated = this.processes.filter((_, index) => (who >> index) & 1)
+      const members = isolated.map(({ member }) => member)
+      store.split({ isolated: members, age, maxLag: MAX_LAG, downAfter: DOWN_AFTER })
+    } else store[step.kind]()
   }
 
   /** Few enough to be borne; a run without any is held to more. */
@@ -163,6 +188,11 @@ export class Chaos {
       }
     }
     if (this.#isBusy) this.world.after(5, () => this.#work())
+  }
+
+  #replicate(): void {
+    this.store.replicate()
+    if (this.#isBusy) this.world.after(100, () => this.#replicate())
   }
 
   #join(): void {

@@ -1,9 +1,34 @@
-/** A store in the world: it can stop, lose its data, fall back to older ones, and its clock can jump. */
+/**
+ * A store in the world: it can stop, lose its data, fall back to older ones, and its clock can jump. And
+ * it can split: a replica takes over, while the old primary goes on for those that are cut off with it.
+ */
 
 import type { World } from '../../../load-tests/replicas/world.js'
 import { type StoreState, sync } from '../../../src/sluice/shared/memory-store.js'
 import { heldBy } from '../../../src/sluice/shared/pool.js'
 import type { Batch, Push, Reply } from '../../../src/sluice/shared/protocol.js'
+
+type Groups = StoreState['groups']
+
+/** The old primary, and those that are on its side. */
+interface Isolated {
+  readonly state: StoreState
+  readonly members: ReadonlySet<string>
+  /** It goes on for so long: `min-replicas-max-lag`. */
+  readonly until: number
+}
+
+export interface Split {
+  /** Of members on the side of the old primary. */
+  readonly isolated: readonly string[]
+  /** Milliseconds that the replica is behind. */
+  readonly age: number
+  readonly maxLag: number
+  /** Milliseconds until the replica takes over. */
+  readonly downAfter: number
+}
+
+const REPLICAS = 20
 
 export class TestStore {
   readonly world: World
@@ -16,7 +41,10 @@ export class TestStore {
   readonly wrongs: string[] = []
   readonly listeners = new Map<string, (push: Push) => void>()
   #state: StoreState
-  #replica: StoreState | undefined
+  /** What it had, the oldest first. */
+  readonly #replicas: { at: number; groups: Groups }[] = []
+  #isolated: Isolated | undefined
+  #downUntil = Number.NEGATIVE_INFINITY
   #run = 1
   #waiting: (() => void)[] = []
 
@@ -30,11 +58,16 @@ export class TestStore {
       this.#waiting.push(() => this.receive(batch, answer))
       return
     }
+    const { now } = this.world
+    const isolated = this.#isolatedWith(batch.member)
+    if (isolated === undefined ? now < this.#downUntil : now >= isolated.until) return
     this.syncs++
-    const before = this.#granted(batch.name)
-    const { reply, pushes } = sync(this.#state, batch, this.world.now + this.ahead)
-    this.#checkGrants(batch, before)
+    const { state } = isolated ?? { state: this.#state }
+    const before = granted(state, batch.name)
+    const { reply, pushes } = sync(state, batch, now + this.ahead)
+    this.#checkGrants(state, batch, before)
     for (const [member, told] of pushes) {
+      if (this.#isolatedWith(member) !== isolated) continue
       this.pushes += told.length
       for (const push of told) {
         this.world.send(push, (message) => this.listeners.get(member)?.(message))
@@ -59,24 +92,41 @@ export class TestStore {
 
   /** It comes up without what it had. */
   restart(): void {
-    this.#state = { ...this.#state, run: `run ${++this.#run}`, groups: new Map() }
+    this.#begin(new Map())
   }
 
   /** What it has now is what a replica will have. */
   replicate(): void {
-    this.#replica = structuredClone(this.#state)
+    const { groups } = structuredClone(this.#state)
+    this.#replicas.push({ at: this.world.now, groups })
+    if (this.#replicas.length > REPLICAS) this.#replicas.shift()
   }
 
-  /** The replica takes over, with what it had. */
-  failOver(): void {
-    const { groups } = structuredClone(this.#replica ?? { groups: new Map() })
-    this.#state = { ...this.#state, run: `run ${++this.#run}`, groups }
+  /** A replica takes over, with what there was so many milliseconds ago, or nothing. */
+  failOver(age = 0): void {
+    const at = this.world.now - age
+    const replica = this.#replicas.findLast((replica) => replica.at <= at)
+    this.#begin(structuredClone(replica?.groups ?? new Map()))
+  }
+
+  /** Split brain. */
+  split({ isolated, age, maxLag, downAfter }: Split): void {
+    const { now } = this.world
+    this.#isolated = { state: this.#state, members: new Set(isolated), until: now + maxLag }
+    this.#downUntil = now + downAfter
+    this.failOver(age)
+  }
+
+  /** Those that were isolated find the new primary. */
+  unite(): void {
+    this.#isolated = undefined
   }
 
   /** What a member holds as the store has it; undefined: it does not know it by that generation. */
   held(name: string, member: string, generation: string | undefined): number | undefined {
-    const group = this.#state.groups.get(name)
-    if (group?.run !== this.#state.run) return undefined
+    const { state } = this.#isolatedWith(member) ?? { state: this.#state }
+    const group = state.groups.get(name)
+    if (group?.run !== state.run) return undefined
     if (group.members.get(member)?.generation !== generation) return undefined
     const account = group.pools.get('')?.accounts.get(member)
     return account === undefined ? 0 : heldBy(account)
@@ -87,13 +137,20 @@ export class TestStore {
     return this.#state.groups.get(name)?.pools.get('')?.out ?? 0
   }
 
-  #granted(name: string): Map<string, number> {
-    const accounts = this.#state.groups.get(name)?.pools.get('')?.accounts.values() ?? []
-    return new Map(Array.from(accounts, ({ member, granted }) => [member, granted]))
+  #begin(groups: Groups): void {
+    this.#state = { ...this.#state, run: `run ${++this.#run}`, groups }
   }
 
-  #checkGrants({ name, member, claims }: Batch, before: Map<string, number>): void {
-    const pool = this.#state.groups.get(name)?.pools.get('')
+  #isolatedWith(member: string): Isolated | undefined {
+    return this.#isolated?.members.has(member) ? this.#isolated : undefined
+  }
+
+  #checkGrants(
+    { groups }: StoreState,
+    { name, member, claims }: Batch,
+    before: Map<string, number>,
+  ): void {
+    const pool = groups.get(name)?.pools.get('')
     if (pool === undefined) return
     let out = 0
     let grew = false
@@ -105,4 +162,10 @@ export class TestStore {
     if (out !== pool.out) this.wrongs.push(`out is ${out}, counted as ${pool.out}`)
     if (grew && out > pool.limit) this.wrongs.push(`granted with ${out} out of ${pool.limit}`)
   }
+}
+
+/** By member. */
+function granted({ groups }: StoreState, name: string): Map<string, number> {
+  const accounts = groups.get(name)?.pools.get('')?.accounts.values() ?? []
+  return new Map(Array.from(accounts, ({ member, granted }) => [member, granted]))
 }
