@@ -28,6 +28,8 @@ export class Process {
   connected = true
   /** Milliseconds that its time of day is ahead. */
   ahead = 0
+  /** How fast its clocks run. */
+  pace = 1
   /** When its last answered sync was sent. */
   answered = Number.NEGATIVE_INFINITY
   member = ''
@@ -48,9 +50,9 @@ export class Process {
       ...{ name: this.name, limit: 10, lease: this.lease, store: this.#storeOver(store) },
       // Nobody is impatient.
       queue: { timeout: Number.POSITIVE_INFINITY },
-      clock: () => world.now,
-      wallClock: () => world.now + this.ahead,
-      timers: { start: (callback, ms) => world.after(ms, () => this.#run(callback)) },
+      clock: () => world.now * this.pace,
+      wallClock: () => world.now * this.pace + this.ahead,
+      timers: { start: (callback, ms) => world.after(ms / this.pace, () => this.#run(callback)) },
       random: mulberry32(seed),
       ...options,
     })

@@ -1,26 +1,10 @@
 /** Shared limiters in a world of numbers: processes, a store, and messages that take a millisecond. */
 import { describe, expect, test } from 'vitest'
-import { World } from '../../../load-tests/replicas/world.js'
 import { MemoryStore } from '../../../src/sluice/shared/memory-store.js'
 import type { SharedLimiterOptions } from '../../../src/sluice/shared/options.js'
 import { SharedLimiter } from '../../../src/sluice/shared/shared-limiter.js'
 import { turns } from '../../support/deferred.js'
-import { Process } from './process.js'
-import { TestStore } from './test-store.js'
-
-const LEASE = 1000
-
-function stage(options: Partial<SharedLimiterOptions> = {}, isFirst = true) {
-  const world = new World()
-  const store = new TestStore(world, isFirst)
-  let seed = 0
-  const join = (more = {}) => new Process(world, store, ++seed, { ...options, ...more })
-  return { world, store, join }
-}
-
-function inFlight(...processes: Process[]): number[] {
-  return processes.map(({ limiter }) => limiter.inFlight)
-}
+import { inFlight, LEASE, stage } from './stage.js'
 
 describe('a limiter like any other', () => {
   test('joins, admits locally what it holds, and asks the store for what it lacks', async () => {
