@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { type Network, perfectNetwork, World } from '../../../load-tests/replicas/world.js'
-import { mulberry32 } from '../../../load-tests/schedule.js'
+import { mulberry32 } from '../../../load-tests/figures/random.js'
 import { wrongs } from './guarantees.js'
 import { Process } from './process.js'
 import { TestStore } from './test-store.js'
