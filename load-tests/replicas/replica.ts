@@ -1,4 +1,4 @@
-/** A replica of a service, as the simulation sees it: callers that ask again as soon as they are done. */
+/** A replica of a service, as the simulation sees it: callers that ask again when they have paused. */
 import type { SharedLimiterOptions } from '../../src/sluice/shared/options.js'
 import { SharedLimiter } from '../../src/sluice/shared/shared-limiter.js'
 import { mulberry32 } from '../figures/random.js'
@@ -6,14 +6,16 @@ import type { World } from './world.js'
 
 export interface Replica {
   readonly inFlight: number
+  /** Callers that wait or work. */
+  readonly busy: number
   callers: number
 }
 
 /** Milliseconds that a piece of work takes, on average; between half of it and half more. */
 const WORK = 50
 
-export function workTime(random: () => number): number {
-  return WORK * (0.5 + random())
+function about(ms: number, random: () => number): number {
+  return ms * (0.5 + random())
 }
 
 /** Has a limit that somebody else sets. */
@@ -21,13 +23,21 @@ export class CountedReplica implements Replica {
   inFlight = 0
   readonly #world: World
   readonly #random: () => number
+  readonly #pause: number
   #limit: number
   #callers = 0
+  #pausing = 0
 
-  constructor(world: World, seed: number, limit: number) {
+  /** @param pause milliseconds between two calls of one caller, on average */
+  constructor(world: World, seed: number, limit: number, pause: number) {
     this.#world = world
     this.#random = mulberry32(seed)
     this.#limit = limit
+    this.#pause = pause
+  }
+
+  get busy(): number {
+    return Math.max(this.inFlight, this.#callers - this.#pausing)
   }
 
   get callers(): number {
@@ -45,11 +55,15 @@ export class CountedReplica implements Replica {
   }
 
   #start(): void {
-    while (this.inFlight < Math.min(this.#limit, this.#callers)) {
+    while (this.inFlight < Math.min(this.#limit, this.#callers - this.#pausing)) {
       this.inFlight++
-      this.#world.after(workTime(this.#random), () => {
+      this.#world.after(about(WORK, this.#random), () => {
         this.inFlight--
-        this.#start()
+        this.#pausing++
+        this.#world.after(about(this.#pause, this.#random), () => {
+          this.#pausing--
+          this.#start()
+        })
       })
     }
   }
@@ -60,13 +74,16 @@ export class SharedReplica implements Replica {
   readonly limiter: SharedLimiter
   readonly #world: World
   readonly #random: () => number
+  readonly #pause: number
   #callers = 0
-  /** Callers that wait or work. */
-  #busy = 0
+  /** Callers that wait, work or pause. */
+  #here = 0
   #moved = new AbortController()
 
-  constructor(world: World, seed: number, options: SharedLimiterOptions) {
+  /** @param pause as a `CountedReplica`'s */
+  constructor(world: World, seed: number, pause: number, options: SharedLimiterOptions) {
     this.#world = world
+    this.#pause = pause
     this.#random = mulberry32(seed)
     this.limiter = new SharedLimiter({
       ...options,
@@ -82,6 +99,10 @@ export class SharedReplica implements Replica {
     return this.limiter.inFlight
   }
 
+  get busy(): number {
+    return this.limiter.inFlight + this.limiter.queued
+  }
+
   get callers(): number {
     return this.#callers
   }
@@ -94,16 +115,16 @@ export class SharedReplica implements Replica {
       this.#moved.abort()
       this.#moved = new AbortController()
     }
-    while (this.#busy < callers) this.#call()
+    while (this.#here < callers) this.#call()
   }
 
   #call(): void {
-    this.#busy++
+    this.#here++
     this.limiter.acquire({ signal: this.#moved.signal }).then(
       (token) =>
-        this.#world.after(workTime(this.#random), () => {
+        this.#world.after(about(WORK, this.#random), () => {
           token.succeed()
-          this.#done()
+          this.#world.after(about(this.#pause, this.#random), () => this.#done())
         }),
       (error: { code?: unknown }) => {
         // A store that cannot be reached is asked again later.
@@ -114,7 +135,7 @@ export class SharedReplica implements Replica {
   }
 
   #done(): void {
-    this.#busy--
-    if (this.#busy < this.#callers) this.#call()
+    this.#here--
+    if (this.#here < this.#callers) this.#call()
   }
 }

@@ -3,6 +3,7 @@ import { fairLevel } from '../../src/sluice/shared/fair-level.js'
 import type { SharedMode } from '../../src/sluice/shared/membership.js'
 import { type StoreState, sync } from '../../src/sluice/shared/memory-store.js'
 import type { Push, SharedStore } from '../../src/sluice/shared/protocol.js'
+import type { Case } from './case.js'
 import { CountedReplica, type Replica, SharedReplica } from './replica.js'
 import type { World } from './world.js'
 
@@ -16,7 +17,7 @@ export interface Strategy {
   readonly name: string
   /** It is to use nearly all of the limit, and never more. */
   readonly isOurs: boolean
-  start(world: World, replicas: number, limit: number): Fleet
+  start(world: World, one: Case): Fleet
 }
 
 export const strategies: readonly Strategy[] = [
@@ -27,15 +28,16 @@ export const strategies: readonly Strategy[] = [
   {
     name: 'static shares',
     isOurs: false,
-    start: (world, count, limit) => ({
-      replicas: counted(world, count, Math.floor(limit / count)),
+    start: (world, one) => ({
+      replicas: counted(world, one),
       calls: () => 0,
     }),
   },
 ]
 
-function counted(world: World, count: number, limit: number): CountedReplica[] {
-  return Array.from({ length: count }, (_, seed) => new CountedReplica(world, seed, limit))
+function counted(world: World, { replicas, limit, pause }: Case): CountedReplica[] {
+  const even = Math.floor(limit / replicas)
+  return Array.from({ length: replicas }, (_, seed) => new CountedReplica(world, seed, even, pause))
 }
 
 /** Somebody asks all how many they want, and tells each its max-min fair part. */
@@ -43,17 +45,18 @@ function rebalanced(period: number): Strategy {
   return {
     name: `rebalanced every ${period} ms`,
     isOurs: false,
-    start(world, count, limit) {
-      const replicas = counted(world, count, Math.floor(limit / count))
+    start(world, one) {
+      const { limit } = one
+      const replicas = counted(world, one)
       let calls = 0
       const rebalance = (): void => {
-        calls += count
+        calls += replicas.length
         const level = fairLevel(
-          replicas.map(({ callers }) => callers),
+          replicas.map(({ busy }) => busy),
           limit,
         )
         for (const replica of replicas) {
-          world.send(Math.min(level, replica.callers), (part) => {
+          world.send(Math.min(level, replica.busy), (part) => {
             replica.limit = part
           })
         }
@@ -69,7 +72,7 @@ function shared(mode: SharedMode): Strategy {
   return {
     name: mode,
     isOurs: true,
-    start(world, count, limit) {
+    start(world, { replicas: count, limit, pause }) {
       const state: StoreState = { run: '', isFirst: true, groups: new Map() }
       const listeners = new Map<string, (push: Push) => void>()
       let calls = 0
@@ -93,7 +96,8 @@ function shared(mode: SharedMode): Strategy {
       }
       const replicas = Array.from(
         { length: count },
-        (_, seed) => new SharedReplica(world, seed, { name: 'simulated', limit, store, mode }),
+        (_, seed) =>
+          new SharedReplica(world, seed, pause, { name: 'simulated', limit, store, mode }),
       )
       return { replicas, calls: () => calls }
     },

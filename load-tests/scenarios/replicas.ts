@@ -4,16 +4,18 @@
  * it what else is done: static shares, and parts that are reckoned anew every so often.
  */
 import type { Check, Table } from '../figures/outcome.js'
-import { type Case, type Run, simulate } from '../replicas/simulate.js'
+import type { Case } from '../replicas/case.js'
+import { type Run, simulate } from '../replicas/simulate.js'
 import { type Strategy, strategies } from '../replicas/strategies.js'
 import { count, percent } from '../report/format.js'
 import type { Scenario } from './scenario.js'
 
 const cases: readonly Case[] = [100, 1000].flatMap((replicas) =>
   [
-    { name: 'plenty', load: 0.7, delay: 1, lost: 0 },
-    { name: 'scarce', load: 1.5, delay: 1, lost: 0 },
-    { name: 'scarce, far, lossy', load: 1.5, delay: 5, lost: 0.01 },
+    { name: 'plenty', load: 0.7, pause: 0, delay: 1, lost: 0 },
+    { name: 'scarce', load: 1.5, pause: 0, delay: 1, lost: 0 },
+    { name: 'scarce, far, lossy', load: 1.5, pause: 0, delay: 5, lost: 0.01 },
+    { name: 'restless', load: 2.4, pause: 100, delay: 1, lost: 0 },
   ].map((one) => ({ ...one, replicas, limit: 1000 })),
 )
 /** Part of what could be used. */
@@ -66,7 +68,7 @@ function tableOf(one: Case, runs: readonly Simulated[]): Table {
         count(run.mostInFlight),
       ]),
     note:
-      `Limit ${count(one.limit)}, ${one.load} callers a permit, 50 ms of work, ` +
+      `Limit ${count(one.limit)}, ${one.load} callers a permit, 50 ms of work, ${one.pause} ms of pause, ` +
       `${one.delay} ms a message, ${percent(one.lost)} of them lost. ` +
       'Used: of what could be. Back: at 97 % of it after the demand moved, at worst.',
   }
