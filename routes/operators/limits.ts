@@ -55,7 +55,7 @@ const limits: FastifyPluginAsync<LimitsOptions> = async (app, { token, whole }) 
         reply.code(409)
         throw new Error(`${limiter.name}: its limit is found, not set`)
       }
-      const before = limiter.limit
+      const before = limiter.snapshot().sharedLimit ?? limiter.limit
       if (whole === undefined) limiter.setLimit(body.limit)
       else await whole.setLimit(limiter.name, body.limit)
       log.warn({ limiter: limiter.name, before, limit: body.limit }, 'limit changed')

@@ -12,4 +12,10 @@ export {
   ClusterStore,
   type ClusterStoreOptions,
 } from './shared/cluster-store.js'
-export type * from './shared/protocol.js'
+export type { Fallback } from './shared/fallback.js'
+export type { Timers } from './shared/link.js'
+export type { SharedMode } from './shared/membership.js'
+export { MemoryStore } from './shared/memory-store.js'
+export type { SharedLimiterOptions, SharingOptions } from './shared/options.js'
+export type { Batch, Claim, Push, Reply, SharedStore, Standing } from './shared/protocol.js'
+export { SharedLimiter, type SharedLimiterSnapshot } from './shared/shared-limiter.js'

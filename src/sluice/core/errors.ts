@@ -27,6 +27,17 @@ export const ClosedError = createError(
   'Draining, or closed: no new work is taken',
   503,
 )
+export const StoreError = createError(
+  'SLUICE_STORE',
+  'The store of the shared limit cannot be reached',
+  503,
+)
+/** The reason of a request's signal: its permit may be another process's by now. */
+export const LeaseLostError = createError(
+  'SLUICE_LEASE_LOST',
+  'The lease of the shared limit ended while the request was in flight',
+  503,
+)
 /** Thrown at registration; a TypeError or RangeError of a constructor is its `cause`. */
 export const OptionsError = createError<[name: string, got: string, takes: string]>(
   'SLUICE_OPTIONS',

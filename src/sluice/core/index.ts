@@ -2,7 +2,14 @@
 
 export type { Clock } from './clock.js'
 export { Limiter } from './limiter/limiter.js'
-export type { LimiterSnapshot, LimiterView, RejectReason } from './limiter/limiter-account.js'
+export type {
+  LimiterSnapshot,
+  LimiterView,
+  Rejections,
+  RejectReason,
+  SharedStanding,
+  SharedState,
+} from './limiter/limiter-account.js'
 export type {
   LimiterAcquireOptions,
   LimiterOptions,

@@ -7,6 +7,7 @@ import type { LimiterView } from '../core/limiter/limiter-account.js'
 import type { EventLoopMonitor } from './event-loop.js'
 import type { Family, Series } from './family.js'
 import { foundFamilies } from './found-families.js'
+import { sharedFamilies } from './shared-families.js'
 import type { SnapshotSource } from './snapshot.js'
 import type { RouteTraffic } from './traffic.js'
 
@@ -123,6 +124,7 @@ export function createFamilies(source: Source): Family[] {
       read: ofLimiters((limiter) => limiter.abandoned),
     },
     ...foundFamilies(source),
+    ...sharedFamilies(source),
     {
       name: 'nodejs_eventloop_utilization',
       type: 'gauge',

@@ -17,10 +17,15 @@ import type { Settings } from './options.js'
 import { createPressure, watchLoop } from './pressure.js'
 import type { ActiveRequest } from './request/active-request.js'
 import { ActiveRequests } from './request/active-requests.js'
+import { abortHolders } from './request/lost-lease.js'
 import { RequestView } from './request/request-view.js'
 import { Stalls } from './request/stalls.js'
+import type { SharedLimits } from './routes/shared-limits.js'
 import { startTelemetry } from './telemetry.js'
 import type { AppConcurrency, DrainOptions, RequestInProgress, SpanObserver } from './types.js'
+
+/** Milliseconds in which permits are given back. */
+const LEAVE_TIMEOUT = 500
 
 export class Concurrency implements AppConcurrency {
   readonly startedAt: number = performance.now()
@@ -35,15 +40,17 @@ export class Concurrency implements AppConcurrency {
   readonly pressure: LoopLimiter | undefined = undefined
   readonly scheme: 'http' | 'https'
   readonly #closeTimeout: number
+  readonly #shared: SharedLimits
   readonly #sockets: Sockets
   readonly #stopReading: () => void = () => {}
   #stopTelemetry = (): void => {}
 
   constructor({ server, log, initialConfig }: FastifyInstance, settings: Settings) {
-    const { app, auto, keyed, pressure } = settings
+    const { app, auto, keyed, pressure, shared } = settings
     const { pluginTimeout = DRAIN_TIMEOUT, http2 = false, https } = initialConfig
     this.scheme = https ? 'https' : 'http'
     this.#closeTimeout = Math.min(DRAIN_TIMEOUT, (pluginTimeout || Number.POSITIVE_INFINITY) * 0.9)
+    this.#shared = shared
     this.active = new ActiveRequests(
       this.traffic,
       (err) => log.error({ err }, 'a limit algorithm or an observer threw'),
@@ -57,6 +64,7 @@ export class Concurrency implements AppConcurrency {
       this.limiters.push(this.pressure)
       this.#stopReading = watchLoop(this.pressure)
     }
+    shared.whenLost((lender) => abortHolders(this.active, lender))
     const connections = new Connections({
       http2,
       encrypted: this.scheme === 'https',
@@ -104,8 +112,10 @@ export class Concurrency implements AppConcurrency {
     return startInterval(this)
   }
 
-  drain(options?: DrainOptions): Promise<boolean> {
-    return this.shutdown.run(options)
+  async drain(options?: DrainOptions): Promise<boolean> {
+    const isThrough = await this.shutdown.run(options)
+    await this.#giveBack()
+    return isThrough
   }
 
   /**
@@ -114,7 +124,13 @@ export class Concurrency implements AppConcurrency {
    */
   async end(): Promise<void> {
     await this.shutdown.runWithin(this.#closeTimeout)
+    await this.#giveBack()
     this.shutdown.endConnections()
+  }
+
+  /** A store that does not answer keeps nobody. */
+  #giveBack(): Promise<void> {
+    return this.#shared.leave(Math.min(LEAVE_TIMEOUT, this.#closeTimeout / 20))
   }
 
   /** The app is ready: whatever it measures with has been registered. */

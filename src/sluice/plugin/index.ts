@@ -34,7 +34,10 @@ const sluice: FastifyPluginAsync<SluiceOptions> = async (app, options) => {
   app.addHook('onRoute', routes.prepare)
   app.addHook('onRequest', gate.onRequest)
   if (settings.hook === 'preHandler') app.addHook('preHandler', gate.scopePreHandler)
-  app.addHook('onReady', async () => settings.sharing.check())
+  app.addHook('onReady', async () => {
+    settings.sharing.check()
+    settings.shared.check()
+  })
   app.addHook('onReady', () => concurrency.start())
   app.addHook('preClose', () => concurrency.end())
   app.addHook('onClose', () => concurrency.stop())

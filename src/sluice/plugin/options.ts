@@ -3,6 +3,7 @@ import { checkInteger, checkObject, isPlainObject } from '../core/check.js'
 import type { KeyedLimiters } from '../core/limiter/keyed-limiters.js'
 import { Limiter } from '../core/limiter/limiter.js'
 import type { LimiterOptions } from '../core/limiter/limiter-options.js'
+import type { SharedLimiter } from '../shared/shared-limiter.js'
 import {
   checkFunction,
   checkOneOf,
@@ -14,6 +15,7 @@ import {
 import { type PressureSettings, readPressure } from './pressure.js'
 import { AutoLimiters, isAuto, withLoop } from './routes/auto-limiters.js'
 import { readKey, spellOutKey } from './routes/key-options.js'
+import { SharedLimits } from './routes/shared-limits.js'
 import { Sharing } from './routes/sharing.js'
 import type {
   KeyFunction,
@@ -38,9 +40,12 @@ const STALL = 30_000
 /** What HTTP/2 can say. */
 const MOST_STREAMS = 2 ** 31 - 1
 
+/** Of a route, a group, or all of them. */
+export type OwnLimiter = Limiter | SharedLimiter
+
 /** The plugin's options, checked and complete. */
 export interface Settings {
-  readonly app: Limiter | undefined
+  readonly app: OwnLimiter | undefined
   /** In place of `app`, where each route finds its own limit. */
   readonly auto: AutoLimiters | undefined
   readonly keyed: { readonly by: KeyFunction; readonly limiters: KeyedLimiters } | undefined
@@ -55,6 +60,7 @@ export interface Settings {
   readonly hook: 'onRequest' | 'preHandler'
   readonly exempt: readonly string[]
   readonly sharing: Sharing
+  readonly shared: SharedLimits
 }
 
 /** @throws SLUICE_OPTIONS */
@@ -68,6 +74,7 @@ export function readOptions(options: SluiceOptions): Settings {
   checkOptionNames('', options, [
     'limit',
     'queue',
+    'shared',
     'key',
     'priority',
     'pressure',
@@ -99,11 +106,13 @@ export function readOptions(options: SluiceOptions): Settings {
     }
   }
   const sharing = new Sharing()
+  const shared = new SharedLimits(options.shared)
+  const own = { name: 'app', limit, queue, shared: shared.isGiven }
   return {
     app:
-      limit === undefined || isAuto(limit)
+      limit === undefined || (isAuto(limit) && !shared.isGiven)
         ? undefined
-        : sharing.watch(createLimiter('', { name: 'app', limit, queue }), queue, ''),
+        : sharing.watch(createLimiter('', { ...own, limit }, shared), queue, ''),
     auto: isAuto(limit)
       ? sharing.watch(
           translate('', () => new AutoLimiters('app', { limit, queue }), 'limit'),
@@ -111,7 +120,7 @@ export function readOptions(options: SluiceOptions): Settings {
           '',
         )
       : undefined,
-    keyed: key === undefined ? undefined : readKey(key, sharing),
+    keyed: key === undefined ? undefined : readKey(key, sharing, shared),
     priority,
     pressure: pressureOf(options.pressure, isAuto(limit)),
     timeout,
@@ -123,6 +132,7 @@ export function readOptions(options: SluiceOptions): Settings {
     hook: hook ?? 'onRequest',
     exempt,
     sharing,
+    shared,
   }
 }
 
@@ -141,14 +151,18 @@ export function readRouteConcurrency(
     'limit',
     'queue',
     'group',
+    'shared',
     'priority',
     'timeout',
     'releaseOn',
     'abandonAfter',
   ])
-  const { limit, queue, group, priority, timeout, releaseOn, abandonAfter } = value
+  const { limit, queue, group, shared, priority, timeout, releaseOn, abandonAfter } = value
   if (queue !== undefined && limit === undefined) {
     refuse(`${prefix}.queue`, queue, 'effect only beside limit')
+  }
+  if (shared !== undefined && limit === undefined && group === undefined) {
+    refuse(`${prefix}.shared`, shared, 'effect only beside limit')
   }
   if (group !== undefined && (typeof group !== 'string' || group === '')) {
     refuse(`${prefix}.group`, group, 'a name')
@@ -167,7 +181,12 @@ export function copyOf(options: unknown): unknown {
 }
 
 /** @throws SLUICE_OPTIONS in place of the limiter's own errors, which become its cause. */
-export function createLimiter(where: string, options: LimiterOptions): Limiter {
+export function createLimiter(
+  where: string,
+  { shared, ...options }: LimiterOptions & { name: string; shared: boolean },
+  limits: SharedLimits,
+): OwnLimiter {
+  if (shared) return limits.create(where, options.name, options)
   return translate(where, () => new Limiter(withLoop(options)), 'limit')
 }
 

@@ -6,8 +6,10 @@ import type { AlgorithmName, LimitOption } from '../core/limits/named.js'
 import type { Interval } from '../metrics/interval.js'
 import type { ConcurrencyRegistry } from '../metrics/prometheus.js'
 import type { Snapshot } from '../metrics/snapshot.js'
+import type { KeyOptions, SharedOptions } from './limit-types.js'
 import type { RequestInProgress, SpanObserver } from './spans.js'
 
+export type * from './limit-types.js'
 export type * from './spans.js'
 
 /** When a permit returns: once the handler has settled as well, or when the response closes. */
@@ -19,6 +21,8 @@ export interface SluiceOptions {
   limit?: LimitOption | undefined
   /** The queue before `limit`; default 1000 in their order, as `QueueOptions` says. */
   queue?: QueueOptions | undefined
+  /** Where `limit`, and those of routes and keys that say `shared: true`, are of all processes; default none. */
+  shared?: SharedOptions | undefined
   /** Tells callers apart, so that each is bounded for itself, beside `limit` for all; default none. */
   key?: KeyOptions | undefined
   /** Any number but NaN; higher is served first, first come first served within one; default 0. */
@@ -64,22 +68,8 @@ export interface SluiceOptions {
   exempt?: readonly string[] | undefined
 }
 
-/** Whose request it is; called once for each. */
-export type KeyFunction = (request: FastifyRequest) => string
 /** How urgent it is: any number but NaN. */
 export type PriorityFunction = (request: FastifyRequest) => number
-
-/** A limit for each caller. */
-export interface KeyOptions {
-  /** Tells callers apart; of a key longer than 64 characters only its hash is kept. */
-  by: KeyFunction
-  /** The most requests in flight of one caller: an integer >= 1. */
-  limit: number
-  /** The queue of each caller; default 1000 in their order, as `QueueOptions` says. */
-  queue?: QueueOptions | undefined
-  /** How many callers are kept apart at once: an integer >= 1; default 10,000. */
-  maxKeys?: number | undefined
-}
 
 /** For services whose bottleneck is the event loop itself: what they compute, or how much they do. */
 export interface PressureOptions {
@@ -131,7 +121,7 @@ export type RejectFunction = (
 export type RouteConcurrency =
   | number
   | AlgorithmName
-  | WithOneOf<RouteConcurrencyOptions, Exclude<keyof RouteConcurrencyOptions, 'queue'>>
+  | WithOneOf<RouteConcurrencyOptions, Exclude<keyof RouteConcurrencyOptions, 'queue' | 'shared'>>
   | false
 
 /** Not all of them absent. */
@@ -145,6 +135,8 @@ export interface RouteConcurrencyOptions {
   queue?: QueueOptions | undefined
   /** Routes that name the same group share the limiter that the first of them makes; default none. */
   group?: string | undefined
+  /** `limit` is of all processes; only beside the plugin's `shared`. */
+  shared?: true | undefined
   /** In place of the plugin's. */
   priority?: PriorityFunction | undefined
   /** In place of the plugin's; Infinity: none. */
@@ -206,8 +198,9 @@ export interface DrainOptions {
 /** `request.concurrency`; null where an earlier hook answered before the plugin saw the request. */
 export interface RequestConcurrency {
   /**
-   * Fires when the client leaves before the answer is complete, when the deadline passes, or when a
-   * drain ends the request's event stream. Made when first read.
+   * Fires when the client leaves before the answer is complete, when the deadline passes, when a
+   * drain ends the request's event stream, or, with `shared.onLost: 'abort'`, when the lease of a
+   * shared limit ends. Made when first read.
    */
   readonly signal: AbortSignal
 }

@@ -24,6 +24,12 @@ export class Lease {
     return Math.max(mono - this.#mono, wall - this.#wall)
   }
 
+  /** Milliseconds until it ends; Infinity where it has. */
+  left(mono: number, wall: number): number {
+    const left = this.length / 2 - this.age(mono, wall)
+    return left > 0 ? left : Number.POSITIVE_INFINITY
+  }
+
   isValid(mono: number, wall: number): boolean {
     return this.age(mono, wall) < this.length / 2
   }

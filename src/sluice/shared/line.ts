@@ -4,24 +4,29 @@
  */
 import type { Clock } from '../core/clock.js'
 import { Learning } from '../core/limiter/learning.js'
-import type { LimiterAcquireOptions, LimiterSettings } from '../core/limiter/limiter-options.js'
+import type { LimiterAccount } from '../core/limiter/limiter-account.js'
+import type {
+  LimiterAcquireOptions,
+  LimiterSettings,
+  QueueSettings,
+} from '../core/limiter/limiter-options.js'
 import { type Outcome, Token, type TokenOwner } from '../core/limiter/token.js'
 import { FixedLimit } from '../core/limits/fixed.js'
+import type { LimitAlgorithm } from '../core/limits/limit.js'
 import { REFUSALS } from '../core/queue/refusals.js'
 import { SharedQueue } from '../core/queue/shared-queue.js'
 import { type Desk, WaitQueue } from '../core/queue/wait-queue.js'
-import { type CancelReason, Waiter, type WaiterOwner } from '../core/queue/waiter.js'
-import type { SharedAccount } from './account.js'
-import { StoreError } from './errors.js'
+import { Waiter, type WaiterOwner } from '../core/queue/waiter.js'
 
-const ERRORS = { ...REFUSALS, store: StoreError } as const
-type Refusal = keyof typeof ERRORS
+type Refusal = keyof typeof REFUSALS
 
 export interface Slots {
-  /** How many may be in flight now. */
+  /** Who has lent them. */
+  readonly lender: object
+  /** How many may be in flight now; 0..Infinity. */
   limit(): number
-  /** One more may be in flight. */
-  isFree(): boolean
+  /** How many are. */
+  taken(): number
   /** Why nobody may wait for one. */
   refusal(): 'closed' | 'store' | undefined
   /** Takes one; says how many are taken. */
@@ -31,39 +36,66 @@ export interface Slots {
   changed(): void
 }
 
+type Local = LimitAlgorithm | undefined
+
 export class Line {
   readonly #slots: Slots
-  readonly #settings: LimiterSettings['queue']
+  readonly #settings: QueueSettings
   readonly #clock: Clock
-  readonly #account: SharedAccount
+  readonly #account: LimiterAccount
   readonly #learning: Learning
+  readonly #isLocal: boolean
   readonly #queue: WaitQueue<Token>
   /** The same queue, where priorities have shares. */
   readonly #classes: SharedQueue | undefined
-  readonly #owner: WaiterOwner<Token> & Desk<Token> & TokenOwner = {
-    leave: (waiter) => this.#queue.remove(waiter),
-    cancelled: (reason) => {
-      this.#account.rejected[reason]++
-      this.serve()
-    },
-    attend: (waiter, now) => this.#attend(waiter, now),
-    end: (token, outcome, run, inFlight) => this.#end(token, outcome, run, inFlight),
-  }
-
-  constructor(slots: Slots, queue: LimiterSettings['queue'], clock: Clock, account: SharedAccount) {
+  readonly #owner: WaiterOwner<Token> & Desk<Token> & TokenOwner
+  /** @param local of this process alone */
+  constructor(
+    slots: Slots,
+    { queue, clock, local }: Pick<LimiterSettings, 'queue' | 'clock'> & { local: Local },
+    account: LimiterAccount,
+  ) {
     this.#slots = slots
     this.#settings = queue
     this.#clock = clock
     this.#account = account
-    this.#learning = new Learning(new FixedLimit(1), clock, queue.timeout !== undefined)
-    const { order, size, shares } = queue
-    const now = {
-      get limit() {
-        return slots.limit()
+    this.#learning = new Learning(local ?? new FixedLimit(1), clock, queue.timeout !== undefined)
+    this.#isLocal = local !== undefined
+    this.#owner = {
+      lender: slots.lender,
+      leave: (waiter) => this.#queue.remove(waiter),
+      cancelled: (reason) => {
+        this.#account.count(reason)
+        this.serve()
       },
+      attend: (waiter, now) => this.#attend(waiter, now),
+      end: (token, outcome, run, inFlight) => this.#end(token, outcome, run, inFlight),
     }
-    this.#classes = shares && new SharedQueue(order, size, shares, now, this.#owner)
+    const { order, size, shares } = queue
+    this.#classes = shares && new SharedQueue(order, size, shares, this, this.#owner)
     this.#queue = this.#classes ?? new WaitQueue(order)
+  }
+
+  /** How many may be in flight now; 0..Infinity. */
+  get limit(): number {
+    const limit = this.#slots.limit()
+    return this.#isLocal ? Math.min(limit, this.#learning.limit) : limit
+  }
+
+  /** The limit of this process alone finds itself. */
+  get adapts(): boolean {
+    return this.#learning.adapts
+  }
+
+  get feelsLoop(): boolean {
+    return this.#learning.feelsLoop
+  }
+
+  /** Of those that wait, how many could run if there were permits. */
+  get wanting(): number {
+    const { size } = this.#queue
+    if (!this.#isLocal) return size
+    return Math.max(0, Math.min(size, this.#learning.limit - this.#slots.taken()))
   }
 
   get size(): number {
@@ -76,7 +108,7 @@ export class Line {
   }
 
   take(priority: number): Token | undefined {
-    if (!(this.#queue.isClearFor(priority) && this.#slots.isFree())) return undefined
+    if (!(this.#queue.isClearFor(priority) && this.#isFree)) return undefined
     const now = this.#learning.startTime()
     this.#account.waits.record(0)
     this.#learning.letIn(now)
@@ -89,7 +121,7 @@ export class Line {
     const token = this.take(priority)
     if (token !== undefined) return Promise.resolve(token)
     const refusal = this.#refusal(priority, timeout)
-    if (refusal !== undefined) return this.#account.reject(refusal, new ERRORS[refusal]())
+    if (refusal !== undefined) return this.#account.reject(refusal, new REFUSALS[refusal]())
     const waiter = this.#enqueue(priority, timeout, signal)
     if (timeout !== undefined) waiter.deadline = Number.POSITIVE_INFINITY
     return waiter.promise
@@ -99,7 +131,7 @@ export class Line {
   wait(priority: number, deadline: number | undefined): Waiter<Token> | Refusal {
     const refusal = this.#refusal(priority, undefined)
     if (refusal !== undefined) {
-      this.#account.rejected[refusal]++
+      this.#account.count(refusal)
       return refusal
     }
     const waiter = this.#enqueue(priority)
@@ -112,16 +144,24 @@ export class Line {
 
   /** Admits whoever now fits. */
   serve(): void {
-    if (this.#queue.size > 0 && this.#slots.isFree()) {
-      this.#learning.limit = Math.max(1, this.#slots.limit())
+    if (this.#queue.size > 0 && this.#isFree) {
+      if (!this.#isLocal) this.#learning.limit = Math.max(1, this.#slots.limit())
       this.#queue.serve(this.#owner, this.#clock())
     }
     this.#slots.changed()
   }
 
+  close(): void {
+    this.#learning.close()
+    this.refuseAll('closed')
+  }
+
   refuseAll(reason: 'closed' | 'store'): void {
-    // What plain limiters shed for does not include the store.
-    this.#queue.cancelAll(reason as CancelReason, new ERRORS[reason]())
+    this.#queue.cancelAll(reason, new REFUSALS[reason]())
+  }
+
+  get #isFree(): boolean {
+    return this.#slots.taken() < this.limit
   }
 
   #admit(priority: number, now: number): Token {
@@ -141,7 +181,7 @@ export class Line {
     if (size < this.#settings.size && !isHopeless) return undefined
     const victim = this.#queue.victim(priority)
     if (victim === undefined) return 'queue_full'
-    victim.cancel('queue_full', new ERRORS.queue_full())
+    victim.cancel('queue_full', new REFUSALS.queue_full())
     return undefined
   }
 
@@ -166,13 +206,13 @@ export class Line {
   }
 
   #attend(waiter: Waiter<Token>, now: number): boolean {
-    if (!this.#slots.isFree()) return false
+    if (!this.#isFree) return false
     const reason = this.#learning.refusal(waiter, now, this.#queue.size === 1)
     if (reason === undefined) {
       this.#account.waits.record(now - waiter.since)
       waiter.grant(this.#admit(waiter.priority, now))
     } else {
-      waiter.cancel(reason, new ERRORS[reason]())
+      waiter.cancel(reason, new REFUSALS[reason]())
     }
     return true
   }

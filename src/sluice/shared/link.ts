@@ -1,7 +1,8 @@
 /** Keeps a membership alive: sends its syncs when they are due, and hears answers and pushes. */
 import type { Clock } from '../core/clock.js'
+import { Histogram } from '../core/histogram.js'
 import type { Membership } from './membership.js'
-import type { Push, SharedStore } from './protocol.js'
+import type { Batch, Push, SharedStore } from './protocol.js'
 
 /** How to be called later; `performance.now` and `setTimeout` are ones. */
 export interface Timers {
@@ -29,6 +30,10 @@ export interface LinkPorts {
 }
 
 export class Link {
+  /** How long answers took, in milliseconds. */
+  readonly syncs = new Histogram()
+  /** Syncs that were rejected, or given up. */
+  errors = 0
   readonly #membership: Membership
   readonly #ports: LinkPorts
   readonly #onNews: () => void
@@ -38,6 +43,8 @@ export class Link {
   #timer: Disposable | undefined
   #timerAt = Number.NaN
   #touched = false
+  /** Of the sync that is neither answered nor given up. */
+  #asked: number | undefined
 
   /** @param onNews what is held, or may be used, may be another */
   constructor(membership: Membership, ports: LinkPorts, onNews: () => void) {
@@ -75,6 +82,8 @@ export class Link {
       mono = clock()
       due = this.#membership.dueAt(mono, wallClock())
     }
+    // Whatever it holds must not be used any longer.
+    due = Math.min(due, mono + this.#membership.lease.left(mono, wallClock()))
     if (due === this.#timerAt) return
     this.#timer?.[Symbol.dispose]()
     this.#timerAt = due
@@ -99,17 +108,29 @@ export class Link {
   #send(mono: number, wall: number): void {
     const { store, clock, wallClock } = this.#ports
     const batch = this.#membership.next(mono, wall)
+    if (this.#asked !== undefined) this.errors++
+    this.#asked = batch.seq
     store.sync(batch).then(
       (reply) => {
-        this.#membership.answered(reply, clock())
+        const now = clock()
+        if (this.#isSettled(batch)) this.syncs.record(now - mono)
+        this.#membership.answered(reply, now)
         this.#onNews()
         this.touch()
       },
       () => {
+        if (this.#isSettled(batch)) this.errors++
         this.#membership.failed(batch.seq, clock(), wallClock())
         this.#onNews()
         this.touch()
       },
     )
+  }
+
+  /** Not given up before; it is over then. */
+  #isSettled({ seq }: Batch): boolean {
+    if (this.#asked !== seq) return false
+    this.#asked = undefined
+    return true
   }
 }

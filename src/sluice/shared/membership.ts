@@ -4,13 +4,12 @@
  * an answer to any other is not heard. Times are milliseconds, by a monotonic clock and by the time of
  * day; a lease that either of them calls over is.
  */
+import type { SharedState } from '../core/limiter/limiter-account.js'
 import { type Fallback, fallbackOf } from './fallback.js'
 import { Lease } from './lease.js'
-import { type Batch, beatOf, type Claim, PACE, type Push, type Reply } from './protocol.js'
-import { Share } from './share.js'
-
-/** `joining`: nothing was answered yet; `lost`: no valid lease, and the last sync failed or is late. */
-export type SharedState = 'joining' | 'joined' | 'learning' | 'lost'
+import { type Batch, beatOf, type Claim, nonce, PACE, type Push, type Reply } from './protocol.js'
+import type { Share } from './share.js'
+import { Shares } from './shares.js'
 
 /** When idle permits go back: when somebody needs them (`loans`), or at once. */
 export type SharedMode = 'loans' | 'strict'
@@ -43,7 +42,8 @@ export class Membership {
   readonly #settings: MembershipSettings
   readonly #random: () => number
   readonly #beat: number
-  readonly #shares: Share[] = []
+  readonly #keys = new Shares()
+  readonly #shares: readonly Share[] = this.#keys.all
   #generation: string | undefined
   #seq = 0
   #sent: Sent | undefined
@@ -70,19 +70,18 @@ export class Membership {
   constructor(settings: MembershipSettings, random: () => number) {
     this.#settings = settings
     this.#random = random
-    this.id = this.#nonce()
+    this.id = nonce(this.#random)
     this.lease = new Lease(settings.lease)
     this.#beat = beatOf(settings.lease)
-    this.#ownLimit = settings.limit
-    this.#limit = settings.limit
+    this.#ownLimit = this.#limit = settings.limit
   }
 
-  /** The limit over all processes, as last heard. */
+  /** Over all processes, as last heard. */
   get limit(): number {
     return this.#limit
   }
 
-  /** Live processes, as last heard; 0 before the first answer. */
+  /** Live ones, as last heard; 0 before the first answer. */
   get members(): number {
     return this.#members
   }
@@ -98,9 +97,11 @@ export class Membership {
   }
 
   open(key: string): Share {
-    const share = new Share(key)
-    this.#shares.push(share)
-    return share
+    return this.#keys.open(key)
+  }
+
+  close(share: Share): void {
+    this.#keys.close(share)
   }
 
   state(mono: number, wall: number): SharedState {
@@ -145,7 +146,7 @@ export class Membership {
     this.#untold = false
     return {
       ...{ name: this.#settings.name, member: this.id, seq, valid, leaving },
-      ...{ generation: this.#generation, nonce: this.#nonce(), lease: this.lease.length },
+      ...{ generation: this.#generation, nonce: nonce(this.#random), lease: this.lease.length },
       ...{ limit: this.#ownLimit, limitForAll: this.#setsLimit },
       claims: this.#claims(valid, isBeat, mono, wall),
     }
@@ -168,9 +169,7 @@ export class Membership {
     this.#sharers = sent.mono - this.#since < KNOWN * this.#beat ? 0 : reply.members
     this.#learning = reply.learning
     this.#againAt = mono + (reply.again ?? Number.POSITIVE_INFINITY)
-    for (const standing of reply.standings) {
-      this.#shares.find(({ key }) => key === standing.key)?.take(standing)
-    }
+    for (const standing of reply.standings) this.#keys.take(standing, true)
     if (this.#shares.some(({ inFlight, held }) => inFlight > held)) this.#untold = true
   }
 
@@ -185,7 +184,7 @@ export class Membership {
   told(push: Push): void {
     // One that leaves has no use for more, and what it has not heard of goes with it.
     if (this.#leaving || push.generation !== this.#generation) return
-    this.#shares.find(({ key }) => key === push.key)?.take(push)
+    this.#keys.take(push, false)
   }
 
   /** For all processes. */
@@ -216,13 +215,15 @@ export class Membership {
 
   #claims(valid: boolean, isBeat: boolean, mono: number, wall: number): Claim[] {
     const { fallback, mode } = this.#settings
-    return this.#shares.map((share) => {
-      if (!valid) share.hold(fallback === 'share' ? this.allowance(share, mono, wall) : 0)
-      else if (share.inFlight > share.held) share.hold(share.held)
-      else if (isBeat) share.beat()
-      if (valid && this.isEager(share) && share.isUnneeded) share.yield()
-      return share.claim(mode === 'strict')
-    })
+    return this.#shares
+      .filter(({ hasNews }) => hasNews)
+      .map((share) => {
+        if (!valid) share.hold(fallback === 'share' ? this.allowance(share, mono, wall) : 0)
+        else if (share.inFlight > share.held) share.hold(share.held)
+        else if (isBeat) share.beat()
+        if (valid && this.isEager(share) && share.isUnneeded) share.yield()
+        return share.claim(mode === 'strict')
+      })
   }
 
   #renumber(generation: string, mono: number): void {
@@ -232,9 +233,5 @@ export class Membership {
       share.renumber()
       if (share.inFlight > 0) this.#untold = true
     }
-  }
-
-  #nonce(): string {
-    return Array.from({ length: 2 }, () => this.#random().toString(36).slice(2)).join('')
   }
 }

@@ -1,28 +1,30 @@
-/** A shared limiter's options, and what of them is refused. */
+/** What is said of a shared limit, and what of that is refused. */
 import {
   checkInteger,
   checkNames,
   checkObject,
+  isComplaint,
   show,
   wrongType,
   wrongValue,
 } from '../core/check.js'
 import type { Clock } from '../core/clock.js'
 import {
-  type LimiterSettings,
   type QueueOptions,
+  type QueueSettings,
   readLimiterOptions,
 } from '../core/limiter/limiter-options.js'
+import type { LimitAlgorithm } from '../core/limits/limit.js'
+import { type LimitOption, toAlgorithm } from '../core/limits/named.js'
 import { checkFallback, type Fallback } from './fallback.js'
 import { type LinkPorts, systemTimers, type Timers } from './link.js'
 import type { MembershipSettings, SharedMode } from './membership.js'
 import type { SharedStore } from './protocol.js'
 
-export interface SharedLimiterOptions {
+/** Where a limit is shared, and how. */
+export interface SharingOptions {
   /** Processes that give the same name to the same store share the limit. */
   name: string
-  /** How many may be in flight over all processes: an integer >= 1. The smallest of all counts. */
-  limit: number
   store: SharedStore
   /**
    * When idle permits go back: `loans`, the default, when somebody starves or after a beat without use;
@@ -33,6 +35,15 @@ export interface SharedLimiterOptions {
   lease?: number | undefined
   /** What may be in flight without a valid lease; default `share`. */
   fallback?: Fallback | undefined
+  /** The most that this process has in flight of what it holds: an algorithm, or an integer >= 1; default all. */
+  local?: LimitOption | undefined
+}
+
+export interface SharedLimiterOptions extends SharingOptions {
+  /** How many may be in flight over all processes: an integer >= 1. The smallest of all counts. */
+  limit: number
+  /** In snapshots and metrics; default `name`. */
+  label?: string | undefined
   queue?: QueueOptions | undefined
   /** Monotonic milliseconds; default `performance.now`. */
   clock?: Clock | undefined
@@ -46,40 +57,75 @@ export interface SharedLimiterOptions {
 
 /** Checked and complete. */
 export interface SharedLimiterSettings extends MembershipSettings, LinkPorts {
-  readonly queue: LimiterSettings['queue']
+  readonly label: string
+  readonly queue: QueueSettings
+  readonly local: LimitAlgorithm | undefined
   readonly random: () => number
 }
 
+export const SHARING_NAMES: readonly string[] = [
+  ...['name', 'store', 'mode', 'lease', 'fallback', 'local'],
+]
 const NAMES = [
-  ...['name', 'limit', 'store', 'mode', 'lease', 'fallback', 'queue'],
-  ...['clock', 'wallClock', 'timers', 'random'],
+  ...SHARING_NAMES,
+  ...['limit', 'label', 'queue', 'clock', 'wallClock', 'timers', 'random'],
 ]
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
 export function readSharedOptions(options: SharedLimiterOptions): SharedLimiterSettings {
   checkObject('options', options)
   checkNames(options, NAMES)
-  const { name, limit, store, mode = 'loans', lease = 5000, fallback = 'share' } = options
+  const { name, store, mode, lease, fallback, local } = readSharing(options)
+  const { limit, label = name } = options
   const { wallClock = Date.now, timers = systemTimers, random = Math.random } = options
-  if (typeof name !== 'string') throw wrongType('name', show(name), 'a string')
-  checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
+  checkSharedLimit(limit)
+  if (typeof wallClock !== 'function') throw wrongType('wallClock', show(wallClock), 'a function')
+  if (typeof timers?.start !== 'function') throw wrongType('timers', show(timers), 'timers')
+  if (typeof random !== 'function') throw wrongType('random', show(random), 'a function')
+  const { clock, queue } = readLimiterOptions({
+    limit,
+    name: label,
+    queue: options.queue,
+    clock: options.clock,
+  })
+  return {
+    ...{ name, label, limit, local, store, mode, lease, fallback, queue },
+    ...{ clock, wallClock, timers, random },
+  }
+}
+
+/** @throws RangeError or TypeError that names the option, what it got and what it takes. */
+export function readSharing(
+  options: SharingOptions,
+): Pick<SharedLimiterSettings, 'name' | 'store' | 'mode' | 'lease' | 'fallback' | 'local'> {
+  const { name, store, mode = 'loans', lease = 5000, fallback = 'share', local } = options
+  if (typeof name !== 'string' || name === '') throw wrongType('name', show(name), 'a name')
   if (typeof store?.sync !== 'function') throw wrongType('store', show(store), 'a store')
   if (mode !== 'loans' && mode !== 'strict') {
     throw wrongValue('mode', show(mode), "'loans' or 'strict'")
   }
   checkInteger('lease', lease, 100, 3_600_000)
   checkFallback(fallback)
-  if (typeof wallClock !== 'function') throw wrongType('wallClock', show(wallClock), 'a function')
-  if (typeof timers?.start !== 'function') throw wrongType('timers', show(timers), 'timers')
-  if (typeof random !== 'function') throw wrongType('random', show(random), 'a function')
-  const { clock, queue } = readLimiterOptions({
-    name,
-    limit,
-    queue: options.queue,
-    clock: options.clock,
-  })
-  return {
-    ...{ name, limit, store, mode, lease, fallback, queue },
-    ...{ clock, wallClock, timers, random },
+  return { name, store, mode, lease, fallback, local: localOf(local) }
+}
+
+/** @throws RangeError or TypeError, for an algorithm with where that belongs. */
+function checkSharedLimit(limit: unknown): void {
+  if (typeof limit !== 'number') {
+    const takes =
+      "an integer >= 1, for all processes; a limit that finds itself is each one's own: shared.local"
+    throw wrongType('limit', show(limit), takes)
+  }
+  checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
+}
+
+function localOf(local: LimitOption | undefined): LimitAlgorithm | undefined {
+  if (local === undefined) return undefined
+  try {
+    return toAlgorithm(local)
+  } catch (error) {
+    if (!isComplaint(error)) throw error
+    const wrong = error instanceof TypeError ? wrongType : wrongValue
+    throw wrong(error.option.replace(/^limit|^(?=initial)/, 'local'), error.got, error.takes)
   }
 }

@@ -19,6 +19,11 @@ export function beatOf(lease: number): number {
   return lease / BEATS
 }
 
+/** A name that nobody else has. @param random gives [0, 1) */
+export function nonce(random: () => number): string {
+  return Array.from({ length: 2 }, () => random().toString(36).slice(2)).join('')
+}
+
 /** What a process says of one account. */
 export interface Claim {
   /** Which of the limits of that name; the empty one where there is one only. */

@@ -25,9 +25,14 @@ export class Share {
   /** The most in flight since the beat began. */
   #peak = 0
   #told = { returned: 0, want: 0 }
+  #settled = false
 
-  constructor(key: string) {
+  /** @param floor where its counts begin */
+  constructor(key: string, floor = 0) {
     this.key = key
+    this.#seen = floor
+    this.#returned = floor
+    this.#told.returned = floor
   }
 
   /** Permits: what it may have in flight while its lease is valid. */
@@ -51,6 +56,26 @@ export class Share {
   /** Somebody starves: what is idle has to go back. */
   get contended(): boolean {
     return this.#contended
+  }
+
+  /** The highest of its counts. */
+  get count(): number {
+    return this.#seen
+  }
+
+  /** The store knows that nothing of it is held or wanted. */
+  get isSettled(): boolean {
+    return this.#settled && this.held === 0 && this.want === 0 && !this.owes
+  }
+
+  /** Of many keys only those that are in use are spoken of. */
+  get hasNews(): boolean {
+    return this.key === '' || !this.isSettled
+  }
+
+  /** The last claim has been answered. */
+  settle(): void {
+    this.#settled = this.#told.want === 0
   }
 
   /** @returns how many are in flight then */
@@ -118,6 +143,7 @@ export class Share {
     const { want } = this
     const isShort = want > this.held && !this.#contended && !isModest
     this.#told = { returned: this.#returned, want }
+    this.#settled = false
     return {
       ...{ key: this.key, seen: this.#seen, returned: this.#returned, want },
       spare: isShort ? Math.ceil(want * SPARE) : 0,

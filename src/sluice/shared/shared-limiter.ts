@@ -9,59 +9,78 @@
  * waits: what the fallback does not admit is rejected with `SLUICE_STORE`.
  * Cost: two clocks are read for an admission, since the process may have been stopped.
  */
-import { checkInteger, checkNames, checkNumber, checkObject } from '../core/check.js'
-import type { Clock } from '../core/clock.js'
-import { AccountedLimiter, type LimiterSnapshot } from '../core/limiter/limiter-account.js'
-import { checkAcquireOptions, type LimiterAcquireOptions } from '../core/limiter/limiter-options.js'
+import { checkInteger } from '../core/check.js'
+import {
+  AccountedLimiter,
+  LimiterAccount,
+  type LimiterSnapshot,
+  type SharedFindings,
+  type SharedStanding,
+  type SharedState,
+} from '../core/limiter/limiter-account.js'
+import {
+  checkAcquireOptions,
+  type LimiterAcquireOptions,
+  priorityOf,
+} from '../core/limiter/limiter-options.js'
 import type { Token } from '../core/limiter/token.js'
 import type { CancelReason, Waiter } from '../core/queue/waiter.js'
-import { SharedAccount } from './account.js'
+import { runWith, type Work } from '../core/run.js'
+import { Borrower } from './borrower.js'
 import { Line, type Slots } from './line.js'
-import { Link } from './link.js'
-import { Membership, type SharedState } from './membership.js'
 import { readSharedOptions, type SharedLimiterOptions } from './options.js'
 import type { Share } from './share.js'
 
-export interface SharedLimiterSnapshot extends LimiterSnapshot {
-  readonly share: number
-  readonly sharedLimit: number
-  readonly members: number
-  readonly state: SharedState
+export type SharedLimiterSnapshot = LimiterSnapshot & SharedStanding
+
+/** One of several limits that a process borrows of together. */
+export interface Part {
+  readonly borrower: Borrower
+  readonly key: string
+  /** Of all of them. */
+  readonly account: LimiterAccount
 }
 
 export class SharedLimiter extends AccountedLimiter {
-  readonly #clocks: { readonly clock: Clock; readonly wallClock: Clock }
-  readonly #membership: Membership
+  readonly isFixed = true
+  /** What lends it its permits: so do their tokens say. @internal */
+  readonly borrower: Borrower
   readonly #share: Share
-  readonly #link: Link
   readonly #line: Line
+  readonly #isPart: boolean
   #closed = false
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
-  constructor(options: SharedLimiterOptions) {
+  constructor(options: SharedLimiterOptions)
+  /** @internal */
+  constructor(options: SharedLimiterOptions, part: Part | undefined)
+  constructor(options: SharedLimiterOptions, part?: Part) {
     const settings = readSharedOptions(options)
-    const account = new SharedAccount()
-    super(settings.name, account)
-    this.#clocks = settings
-    this.#membership = new Membership(settings, settings.random)
-    const share = this.#membership.open('')
+    const account = part?.account ?? sharedAccount()
+    super(settings.label, account)
+    this.#isPart = part !== undefined
+    const borrower = part?.borrower ?? new Borrower(settings)
+    const share = borrower.open(part?.key ?? '', () => this.#refresh())
+    this.borrower = borrower
     this.#share = share
     const slots: Slots = {
-      limit: () => this.limit,
-      isFree: () => share.inFlight < this.limit,
+      lender: borrower,
+      limit: () => (this.#closed ? 0 : borrower.allowance(share)),
+      taken: () => share.inFlight,
       refusal: () => this.#refusal(),
       begin: () => share.begin(),
       end: () => share.end(),
       changed: () => this.#changed(),
     }
-    this.#line = new Line(slots, settings.queue, settings.clock, account)
-    this.#link = new Link(this.#membership, settings, () => this.#refresh())
+    this.#line = new Line(slots, settings, account)
   }
 
-  /** How many may be in flight here now: the share, or what the fallback says; 0..Infinity. */
+  /**
+   * How many may be in flight here now, 0..Infinity: the share, or what the fallback says, and no more
+   * than what `local` has found.
+   */
   get limit(): number {
-    const { clock, wallClock } = this.#clocks
-    return this.#membership.allowance(this.#share, clock(), wallClock())
+    return this.#line.limit
   }
 
   /** Permits that this process holds. */
@@ -71,17 +90,16 @@ export class SharedLimiter extends AccountedLimiter {
 
   /** Over all processes, as last heard. */
   get sharedLimit(): number {
-    return this.#membership.limit
+    return this.borrower.limit
   }
 
   /** Live processes, as last heard; 0 before the first answer. */
   get members(): number {
-    return this.#membership.members
+    return this.borrower.members
   }
 
   get state(): SharedState {
-    const { clock, wallClock } = this.#clocks
-    return this.#membership.state(clock(), wallClock())
+    return this.borrower.state
   }
 
   get inFlight(): number {
@@ -93,16 +111,27 @@ export class SharedLimiter extends AccountedLimiter {
     return this.#line.size + this.outside
   }
 
+  /** It has a limit of its own inside, which finds itself. @internal */
+  get adapts(): boolean {
+    return this.#line.adapts
+  }
+
+  /** It learns of the wait for the event loop, too. @internal */
+  get feelsLoop(): boolean {
+    return this.#line.feelsLoop
+  }
+
+  /** @internal */
+  override get shared(): SharedFindings {
+    return this.borrower.findings(this.share, this.account.admitted)
+  }
+
   /**
    * A token now, or undefined: when no permit is at hand, or after `close`. It never waits, never passes
    * a waiter of the same or a higher priority, and its failure counts as no rejection.
    */
   tryAcquire(options: Pick<LimiterAcquireOptions, 'priority'> = {}): Token | undefined {
-    checkObject('options', options)
-    checkNames(options, ['priority'])
-    const { priority = 0 } = options
-    checkNumber('priority', priority)
-    return this.take(priority)
+    return this.take(priorityOf(options))
   }
 
   /** For the plugin: `tryAcquire` of a priority that was checked. @internal */
@@ -123,8 +152,13 @@ export class SharedLimiter extends AccountedLimiter {
     return this.#line.acquire(options)
   }
 
-  /** For the plugin: as `Limiter.wait`, but for one more reason. @internal */
-  wait(priority: number, deadline?: number): Waiter<Token> | CancelReason | 'store' {
+  /** As `Limiter.run`. */
+  async run<T>(work: Work<T>, options: LimiterAcquireOptions = {}): Promise<T> {
+    return runWith(await this.acquire(options), work, options.signal)
+  }
+
+  /** For the plugin: as `Limiter.wait`. @internal */
+  wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
     return this.#line.wait(priority, deadline)
   }
 
@@ -134,8 +168,7 @@ export class SharedLimiter extends AccountedLimiter {
    */
   setLimit(limit: number): void {
     checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
-    this.#membership.setLimit(limit)
-    this.#link.touch()
+    this.borrower.setLimit(limit)
   }
 
   override snapshot(): SharedLimiterSnapshot {
@@ -145,10 +178,11 @@ export class SharedLimiter extends AccountedLimiter {
 
   /** Ends admission for good; see the head of this file. Closing again does nothing. */
   close(): void {
+    if (this.#closed) return
     this.#closed = true
-    this.#line.refuseAll('closed')
-    this.#membership.leave()
-    this.#link.touch()
+    this.#line.close()
+    if (this.#isPart) this.borrower.close(this.#share)
+    else this.borrower.leave()
   }
 
   /**
@@ -157,7 +191,7 @@ export class SharedLimiter extends AccountedLimiter {
    */
   leave(): Promise<void> {
     this.close()
-    return this.#link.left
+    return this.borrower.leave()
   }
 
   #refusal(): 'closed' | 'store' | undefined {
@@ -167,14 +201,22 @@ export class SharedLimiter extends AccountedLimiter {
 
   /** What may be in flight is perhaps another. */
   #refresh(): void {
+    const { admitted } = this.account
     this.#line.serve()
+    this.borrower.granted += this.account.admitted - admitted
     if (this.#line.size > 0 && this.state === 'lost') this.#line.refuseAll('store')
   }
 
   #changed(): void {
-    const { size, priority } = this.#line
-    this.#share.queued = size
-    this.#share.priority = priority
-    if (size > 0 || this.#membership.isEager(this.#share)) this.#link.touch()
+    this.#share.queued = this.#line.wanting
+    this.#share.priority = this.#line.priority
+    this.borrower.changed(this.#share)
   }
+}
+
+/** It has one more reason to shed. */
+export function sharedAccount(): LimiterAccount {
+  const account = new LimiterAccount()
+  account.rejected.store = 0
+  return account
 }

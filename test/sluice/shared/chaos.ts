@@ -1,8 +1,8 @@
 /** Random faults, and what they do to a world of processes and a store. */
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { type Network, perfectNetwork, World } from '../../../load-tests/replicas/world.js'
 import { mulberry32 } from '../../../load-tests/figures/random.js'
+import { type Network, perfectNetwork, World } from '../../../load-tests/replicas/world.js'
 import { wrongs } from './guarantees.js'
 import { Process } from './process.js'
 import { TestStore } from './test-store.js'

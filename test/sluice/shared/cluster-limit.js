@@ -5,9 +5,7 @@
 import cluster from 'node:cluster'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { serveClusterStore } from '../../../src/sluice/dist/shared/cluster-primary.js'
-import { ClusterStore } from '../../../src/sluice/dist/shared/cluster-store.js'
-import { SharedLimiter } from '../../../src/sluice/dist/shared/shared-limiter.js'
+import { ClusterStore, SharedLimiter, serveClusterStore } from 'fastify-sluice'
 
 if (cluster.isPrimary) {
   serveClusterStore(cluster)

@@ -75,7 +75,7 @@ describe('a limiter like any other', () => {
 
   test.each([
     [{ limit: 0 }, 'limit: got 0, takes an integer in 1..9007199254740991'],
-    [{ name: undefined }, 'name: got undefined, takes a string'],
+    [{ name: undefined }, 'name: got undefined, takes a name'],
     [{ store: {} }, 'store: got {}, takes a store'],
     [{ lease: 50 }, 'lease: got 50, takes an integer in 100..3600000'],
     [{ mode: 'lax' }, "mode: got \"lax\", takes 'loans' or 'strict'"],

@@ -7,8 +7,8 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { World } from '../../../load-tests/replicas/world.js'
 import { mulberry32 } from '../../../load-tests/figures/random.js'
+import { World } from '../../../load-tests/replicas/world.js'
 import { wrongs } from './guarantees.js'
 import { Process } from './process.js'
 import { TestStore } from './test-store.js'

@@ -20,13 +20,30 @@ export interface KeyedLimitersOptions extends LimiterOptions {
   maxKeys: number
 }
 
+/** What the table, and whoever asks it, needs of a key's limiter. */
+export type KeyLimiter = Pick<
+  Limiter,
+  | 'limit'
+  | 'inFlight'
+  | 'queued'
+  | 'outside'
+  | 'take'
+  | 'wait'
+  | 'countRejected'
+  | 'setLimit'
+  | 'close'
+  | 'acquire'
+  | 'tryAcquire'
+  | 'admitted'
+> & { readonly share?: number }
+
 interface BusyKey {
-  readonly limiter: Limiter
+  readonly limiter: KeyLimiter
   callers: number
 }
 
 interface IdleKey {
-  readonly limiter: Limiter
+  readonly limiter: KeyLimiter
   readonly since: number
 }
 
@@ -46,8 +63,8 @@ export class KeyedLimiters extends AccountedLimiter {
   #timer: NodeJS.Timeout | undefined
 
   /** @throws RangeError or TypeError that names the option, what it got and what it takes. */
-  constructor({ maxKeys, ...options }: KeyedLimitersOptions) {
-    super(options.name, new LimiterAccount())
+  constructor({ maxKeys, ...options }: KeyedLimitersOptions, account = new LimiterAccount()) {
+    super(options.name, account)
     checkInteger('limit', options.limit, 1, Number.MAX_SAFE_INTEGER)
     checkInteger('maxKeys', maxKeys, 1, 2 ** 24)
     // Says at once what every later limiter would say.
@@ -64,11 +81,11 @@ export class KeyedLimiters extends AccountedLimiter {
   }
 
   get inFlight(): number {
-    return this.#sum('inFlight')
+    return this.sum('inFlight')
   }
 
   get queued(): number {
-    return this.#sum('queued') + this.outside
+    return this.sum('queued') + this.outside
   }
 
   /** How many keys the table holds, busy or idle. */
@@ -81,13 +98,13 @@ export class KeyedLimiters extends AccountedLimiter {
    * something else first. Undefined, and counted as a rejection for a full queue, when every place is
    * taken by a busy key.
    */
-  take(key: string): Limiter | undefined {
+  take(key: string): KeyLimiter | undefined {
     const busy = this.#busy.get(key)
     if (busy !== undefined) {
       busy.callers++
       return busy.limiter
     }
-    const limiter = this.#idle.get(key)?.limiter ?? this.#create()
+    const limiter = this.#idle.get(key)?.limiter ?? this.#make(key)
     if (limiter === undefined) {
       this.account.rejected.queue_full++
       return undefined
@@ -134,29 +151,40 @@ export class KeyedLimiters extends AccountedLimiter {
         this.#timer = this.#forgetAfter(left)
         return
       }
-      this.#idle.delete(key)
+      this.#leave(key)
     }
     this.#timer = undefined
   }
 
-  #create(): Limiter | undefined {
+  /** Of a key that the table does not hold. */
+  protected create(_key: string): KeyLimiter {
+    return new Limiter({ ...this.#options, limit: this.#limit }, this.account)
+  }
+
+  /** Of all busy keys together. */
+  protected sum(what: 'limit' | 'inFlight' | 'queued' | 'share'): number {
+    let sum = 0
+    for (const { limiter } of this.#busy.values()) sum += limiter[what] ?? 0
+    return sum
+  }
+
+  #make(key: string): KeyLimiter | undefined {
     if (this.#busy.size >= this.#maxKeys) return undefined
     if (this.keys >= this.#maxKeys) {
       const [longest] = this.#idle.keys()
-      this.#idle.delete(longest as string)
+      this.#leave(longest as string)
     }
-    const limiter = new Limiter({ ...this.#options, limit: this.#limit }, this.account)
+    const limiter = this.create(key)
     if (this.#closed) limiter.close()
     return limiter
   }
 
-  #all(): Limiter[] {
-    return [...this.#busy.values(), ...this.#idle.values()].map(({ limiter }) => limiter)
+  #leave(idle: string): void {
+    this.#idle.get(idle)?.limiter.close()
+    this.#idle.delete(idle)
   }
 
-  #sum(what: 'inFlight' | 'queued'): number {
-    let sum = 0
-    for (const { limiter } of this.#busy.values()) sum += limiter[what]
-    return sum
+  #all(): KeyLimiter[] {
+    return [...this.#busy.values(), ...this.#idle.values()].map(({ limiter }) => limiter)
   }
 }

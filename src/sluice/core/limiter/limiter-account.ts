@@ -4,11 +4,38 @@ import { type FoundLimit, foundLimit, type LimitFindings } from '../limits/findi
 import type { LoopFindings } from '../loop/loop-findings.js'
 import type { CancelReason } from '../queue/waiter.js'
 
-/** Why work was shed. */
+/** Why work was shed; `store`: only where the limit is shared. */
 export type RejectReason = CancelReason
 
+export type Rejections = Record<Exclude<RejectReason, 'store'>, number> & { store?: number }
+
+/** Of a limit that is shared with other processes, as this one knows it. */
+export interface SharedStanding {
+  /** Permits that this process holds now; may be 0. */
+  readonly share: number
+  /** The limit over all processes, as last heard. */
+  readonly sharedLimit: number
+  /** Live processes, as last heard; 0 before the first answer. */
+  readonly members: number
+  readonly state: SharedState
+}
+
+/** `joining`: nothing was answered yet; `lost`: no valid lease, and the last sync failed or is late. */
+export type SharedState = 'joining' | 'joined' | 'learning' | 'lost'
+
+/** What it cost to share it, since the limiter was made. */
+export interface SharedFindings extends SharedStanding {
+  /** How long the store took to answer, in milliseconds. */
+  readonly syncs: Histogram
+  /** Calls of the store that failed, or were given up. */
+  readonly storeErrors: number
+  readonly leasesLost: number
+  /** Of the admitted, those for whom nothing had to come from the store. */
+  readonly admittedLocally: number
+}
+
 /** A limiter as of now, as plain data. */
-export interface LimiterSnapshot {
+export interface LimiterSnapshot extends Partial<SharedStanding> {
   /** Its own, in metrics, too. */
   readonly name: string
   /** How many may be in flight. */
@@ -20,7 +47,7 @@ export interface LimiterSnapshot {
   /** How many were let through since it was made. */
   readonly admitted: number
   /** How many were shed since it was made, by reason. */
-  readonly rejected: Readonly<Record<RejectReason, number>>
+  readonly rejected: Readonly<Rejections>
   /** Of the admitted, those whose work went on for too long after its answer. */
   readonly abandoned: number
   /** How long the admitted waited, in milliseconds; 0 without data. */
@@ -44,7 +71,7 @@ interface AnyLimiterView {
   /** How many were let through since it was made. */
   readonly admitted: number
   /** How many were shed since it was made, by reason. */
-  readonly rejected: Readonly<Record<RejectReason, number>>
+  readonly rejected: Readonly<Rejections>
   /** Of the admitted, those whose work went on for too long after its answer. */
   readonly abandoned: number
   /** How long the admitted waited. @internal */
@@ -53,6 +80,8 @@ interface AnyLimiterView {
   readonly found?: readonly FoundLimit[] | undefined
   /** @internal */
   readonly loop?: LoopFindings | undefined
+  /** @internal */
+  readonly shared?: SharedFindings | undefined
   /** All of it as plain data. */
   snapshot(): LimiterSnapshot
   /** Ends admission for good: waiters and newcomers are refused with `SLUICE_CLOSED`. */
@@ -84,7 +113,7 @@ export type LimiterView = FixedLimiterView | FoundLimiterView
 export class LimiterAccount {
   admitted = 0
   abandoned = 0
-  readonly rejected: Record<RejectReason, number> = {
+  readonly rejected: Rejections = {
     queue_full: 0,
     queue_timeout: 0,
     deadline: 0,
@@ -95,9 +124,13 @@ export class LimiterAccount {
   /** How long the admitted waited. */
   readonly waits: Histogram = new Histogram()
 
+  count(reason: RejectReason): void {
+    this.rejected[reason] = (this.rejected[reason] ?? 0) + 1
+  }
+
   /** Counts a rejection, and is it. */
   reject(reason: RejectReason, error: unknown): Promise<never> {
-    this.rejected[reason]++
+    this.count(reason)
     return Promise.reject(error)
   }
 }
@@ -106,7 +139,7 @@ export function takeLimiterSnapshot(
   view: AnyLimiterView,
   account: LimiterAccount,
 ): LimiterSnapshot {
-  const { found, loop } = view
+  const { found, loop, shared } = view
   return {
     name: view.name,
     limit: view.limit,
@@ -118,7 +151,12 @@ export function takeLimiterSnapshot(
     waitMs: { p50: account.waits.quantile(0.5), p99: account.waits.quantile(0.99) },
     ...(found === undefined ? {} : { found }),
     ...(loop === undefined ? {} : { loop }),
+    ...(shared === undefined ? {} : standingOf(shared)),
   }
+}
+
+function standingOf({ share, sharedLimit, members, state }: SharedStanding): SharedStanding {
+  return { share, sharedLimit, members, state }
 }
 
 /** What a limiter has beside its limit and its queue: a name, and accounts. */
@@ -142,7 +180,7 @@ export abstract class AccountedLimiter implements AnyLimiterView {
     return this.account.admitted
   }
 
-  get rejected(): Readonly<Record<RejectReason, number>> {
+  get rejected(): Readonly<Rejections> {
     return this.account.rejected
   }
 
@@ -161,13 +199,18 @@ export abstract class AccountedLimiter implements AnyLimiterView {
   }
 
   /** @internal */
+  get shared(): SharedFindings | undefined {
+    return undefined
+  }
+
+  /** @internal */
   get waits(): Histogram {
     return this.account.waits
   }
 
   /** For the plugin: work that it shed before it came here. @internal */
   countRejected(reason: RejectReason): void {
-    this.account.rejected[reason]++
+    this.account.count(reason)
   }
 
   snapshot(): LimiterSnapshot {

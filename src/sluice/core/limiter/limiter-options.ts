@@ -61,14 +61,16 @@ export interface LimiterAcquireOptions {
 export interface LimiterSettings {
   readonly name: string
   readonly algorithm: LimitAlgorithm
-  readonly queue: {
-    readonly size: number
-    /** Undefined: as long as is sensible, which only a limit that finds itself knows. */
-    readonly timeout: number | undefined
-    readonly order: QueueOrder
-    readonly shares: Shares | undefined
-  }
+  readonly queue: QueueSettings
   readonly clock: Clock
+}
+
+export interface QueueSettings {
+  readonly size: number
+  /** Undefined: as long as is sensible, which only a limit that finds itself knows. */
+  readonly timeout: number | undefined
+  readonly order: QueueOrder
+  readonly shares: Shares | undefined
 }
 
 /** @throws RangeError or TypeError that names the option, what it got and what it takes. */

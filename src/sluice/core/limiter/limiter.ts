@@ -6,7 +6,7 @@ import { type CancelReason, Waiter, type WaiterOwner } from '../queue/waiter.js'
 import { runWith, type Work } from '../run.js'
 import { Learning } from './learning.js'
 import { AccountedLimiter, LimiterAccount } from './limiter-account.js'
-import type { LimiterAcquireOptions, LimiterOptions } from './limiter-options.js'
+import type { LimiterAcquireOptions, LimiterOptions, QueueSettings } from './limiter-options.js'
 import { checkAcquireOptions, priorityOf, readLimiterOptions } from './limiter-options.js'
 import { type Outcome, Token, type TokenOwner } from './token.js'
 
@@ -23,15 +23,14 @@ import { type Outcome, Token, type TokenOwner } from './token.js'
  */
 export class Limiter extends AccountedLimiter {
   readonly #clock: Clock
-  readonly #queueSize: number
-  readonly #queueTimeout: number
+  readonly #settings: QueueSettings
   readonly #queue: WaitQueue<Token>
   /** The same queue, where priorities have shares. */
   readonly #shared: SharedQueue | undefined
   readonly #owner: WaiterOwner<Token> & Desk<Token> & TokenOwner = {
     leave: (waiter) => this.#queue.remove(waiter),
     cancelled: (reason) => {
-      this.account.rejected[reason]++
+      this.account.count(reason)
       // A slot that freed while the next in line was doomed has waited for its leaving.
       this.#serve()
     },
@@ -51,8 +50,7 @@ export class Limiter extends AccountedLimiter {
     const { name, algorithm, queue, clock } = readLimiterOptions(options)
     super(name, account)
     this.#clock = clock
-    this.#queueSize = queue.size
-    this.#queueTimeout = queue.timeout ?? Number.POSITIVE_INFINITY
+    this.#settings = queue
     this.findings = algorithm.findings
     this.#learning = new Learning(algorithm, clock, queue.timeout !== undefined)
     const { order, size, shares } = queue
@@ -77,7 +75,12 @@ export class Limiter extends AccountedLimiter {
 
   /** No algorithm finds the limit: `setLimit` may change it. */
   get isFixed(): boolean {
-    return !this.#learning.adapts
+    return !this.adapts
+  }
+
+  /** @internal */
+  get adapts(): boolean {
+    return this.#learning.adapts
   }
 
   /** It learns of the wait for the event loop, too. @internal */
@@ -133,14 +136,13 @@ export class Limiter extends AccountedLimiter {
   }
 
   /**
-   * For the plugin: what `acquire` does after `tryAcquire` failed, without a signal or an error
-   * object. Returns the waiter, or the reason why there is none (already counted). Who could not be
-   * done by its `deadline` when its turn comes, is not started. @internal
+   * For the plugin: what `acquire` does after `tryAcquire` failed, without a signal. The waiter, or why
+   * there is none (counted). Who could not be done by its `deadline` is not started. @internal
    */
   wait(priority: number, deadline?: number): Waiter<Token> | CancelReason {
     const refusal = this.#refusal(priority, undefined)
     if (refusal !== undefined) {
-      this.account.rejected[refusal]++
+      this.account.count(refusal)
       return refusal
     }
     const waiter = this.#enqueue(priority)
@@ -192,10 +194,10 @@ export class Limiter extends AccountedLimiter {
   /** Why a caller that finds no slot free can't wait; makes room where its priority allows. */
   #refusal(priority: number, timeout: number | undefined): keyof typeof REFUSALS | undefined {
     if (this.#closed) return 'closed'
-    if ((timeout ?? this.#queueTimeout) === 0) return 'queue_timeout'
+    if ((timeout ?? this.#settings.timeout) === 0) return 'queue_timeout'
     const { size } = this.#queue
     const isHopeless = timeout === undefined && this.#learning.isHopeless(size)
-    if (size < this.#queueSize && !isHopeless) return undefined
+    if (size < this.#settings.size && !isHopeless) return undefined
     const victim = this.#queue.victim(priority)
     if (victim === undefined) return 'queue_full'
     victim.cancel('queue_full', new REFUSALS.queue_full())
@@ -206,7 +208,7 @@ export class Limiter extends AccountedLimiter {
     const now = this.#clock()
     const waiter = new Waiter(this.#owner, 1, priority, now)
     this.#queue.push(waiter, now)
-    waiter.watch(signal, timeout ?? this.#queueTimeout)
+    waiter.watch(signal, timeout ?? this.#settings.timeout ?? Number.POSITIVE_INFINITY)
     return waiter
   }
 
@@ -231,9 +233,7 @@ export class Limiter extends AccountedLimiter {
     if (reason === undefined) {
       this.account.waits.record(now - waiter.since)
       waiter.grant(this.#admit(waiter.priority, now))
-    } else {
-      waiter.cancel(reason, new REFUSALS[reason]())
-    }
+    } else waiter.cancel(reason, new REFUSALS[reason]())
     return true
   }
 }

@@ -6,6 +6,8 @@ export type Outcome = 'succeeded' | 'dropped' | 'failed' | 'aborted' | 'ignored'
 
 /** What a token needs of the limiter it came from. */
 export interface TokenOwner {
+  /** Who lends the permits, where that is not the limiter. */
+  readonly lender?: object | undefined
   /**
    * @param run milliseconds that the work took; undefined: since the token's grant
    * @param inFlight how many were in flight when it began, itself included
@@ -54,6 +56,11 @@ export class Token implements Disposable {
 
   [Symbol.dispose](): void {
     this.end('ignored')
+  }
+
+  /** Of its permit, until it ends. @internal */
+  get lender(): object | undefined {
+    return this.#owner?.lender
   }
 
   /**

@@ -56,7 +56,7 @@ export class LoopClass implements Costed {
       this.#loop.left(this)
     },
     cancelled: (reason) => {
-      this.#loop.account.rejected[reason]++
+      this.#loop.account.count(reason)
     },
     attend: (waiter, now) => this.#attend(waiter, now),
     end: () => {
@@ -97,7 +97,7 @@ export class LoopClass implements Costed {
   }
 
   countRejected(reason: RejectReason): void {
-    this.#loop.account.rejected[reason]++
+    this.#loop.account.count(reason)
   }
 
   /** A token while this turn has time left, and nobody of the class waits; undefined otherwise. */
@@ -120,7 +120,7 @@ export class LoopClass implements Costed {
     const since = loop.turnBegan(now)
     const refusal = this.#refusal(priority, now - since)
     if (refusal !== undefined) {
-      loop.account.rejected[refusal]++
+      loop.account.count(refusal)
       return refusal
     }
     if (this.queue.size === 0) this.#grantedAt = now

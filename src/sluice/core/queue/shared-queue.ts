@@ -56,6 +56,10 @@ class Class implements TokenOwner {
     this.#owner = owner
   }
 
+  get lender(): object | undefined {
+    return this.#owner.lender
+  }
+
   end(token: Token, outcome: Outcome, run: number | undefined, inFlight: number): void {
     this.inFlight--
     this.#owner.end(token, outcome, run, inFlight)

@@ -14,6 +14,7 @@ export type CancelReason =
   | 'deadline'
   | 'pressure'
   | 'closed'
+  | 'store'
   | 'aborted'
 
 /** The waiters of one priority, oldest first. */

@@ -5,6 +5,7 @@ import {
   PressureError,
   QueueFullError,
   QueueTimeoutError,
+  StoreError,
 } from '../../core/errors.js'
 import { RetryAfter } from '../../core/shedding/retry-after.js'
 import type { RejectFunction } from '../types.js'
@@ -25,6 +26,7 @@ const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
   deadline: problem(new DeadlineError()),
   pressure: problem(new PressureError()),
   closed: problem(new ClosedError()),
+  store: problem(new StoreError()),
 }
 
 /** A reply is one, and its `then` waits until it is sent. */

@@ -43,6 +43,14 @@ export abstract class TokenHolder {
     if (this.held > 0) this.workSince = performance.now()
   }
 
+  /** Whether one of them is of a permit of that lender's. */
+  holdsOf(lender: object): boolean {
+    for (let { token } = this; token !== undefined; token = token.before) {
+      if (token.lender === lender) return true
+    }
+    return false
+  }
+
   /** Gives back so many, the widest first: they learn nothing. */
   protected giveBack(count: number): void {
     for (let left = count; left > 0 && this.token !== undefined; left--) {

@@ -3,6 +3,7 @@ import { isPlainObject } from '../../core/check.js'
 import { KeyedLimiters } from '../../core/limiter/keyed-limiters.js'
 import { checkOptionNames, refuse, translate } from '../option-checks.js'
 import type { KeyOptions, SluiceOptions } from '../types.js'
+import type { SharedLimits } from './shared-limits.js'
 import type { Sharing } from './sharing.js'
 
 const MAX_KEYS = 10_000
@@ -25,17 +26,23 @@ export function spellOutKey(
 }
 
 /** @throws SLUICE_OPTIONS */
-export function readKey(key: KeyOptions, sharing: Sharing) {
+export function readKey(key: KeyOptions, sharing: Sharing, shared: SharedLimits) {
   if (!isPlainObject(key)) {
-    refuse('key', key, '{ by, limit, queue, maxKeys }, where by is a function of the request')
+    refuse(
+      'key',
+      key,
+      '{ by, limit, queue, shared, maxKeys }, where by is a function of the request',
+    )
   }
-  checkOptionNames('key.', key, ['by', 'limit', 'queue', 'maxKeys'])
+  checkOptionNames('key.', key, ['by', 'limit', 'queue', 'shared', 'maxKeys'])
   const { by, limit, queue, maxKeys = MAX_KEYS } = key
   if (typeof by !== 'function') refuse('key.by', by, 'a function of the request')
   if (typeof limit !== 'number') refuse('key.limit', limit, 'an integer >= 1, for each key')
-  const limiters = translate(
-    'key.',
-    () => new KeyedLimiters({ name: 'key', limit, queue, maxKeys }),
+  shared.checkAsked('key.shared', key.shared)
+  const limiters: KeyedLimiters = translate('key.', () =>
+    key.shared
+      ? shared.createKeyed(limit, queue, maxKeys)
+      : new KeyedLimiters({ name: 'key', limit, queue, maxKeys }),
   )
   return { by, limiters: sharing.watch(limiters, queue, 'key.') }
 }

@@ -1,11 +1,11 @@
 /** The limiters of routes: one of a route's own, which its HEAD shares, or one of a group of routes. */
 import type { RouteOptions } from 'fastify'
-import type { Limiter } from '../../core/limiter/limiter.js'
 import type { LimiterView } from '../../core/limiter/limiter-account.js'
 import { refuse } from '../option-checks.js'
-import { createLimiter } from '../options.js'
+import { createLimiter, type OwnLimiter } from '../options.js'
 import type { RouteConcurrencyOptions } from '../types.js'
 import { nameOf } from './route-name.js'
+import type { SharedLimits } from './shared-limits.js'
 import type { Sharing } from './sharing.js'
 
 /** Those of the plugin's own limiters: in metrics and alerts one of them means this one. */
@@ -14,14 +14,16 @@ const RESERVED = new Set(['app', 'key', 'event-loop'])
 export class RouteLimiters {
   readonly #all: LimiterView[]
   readonly #sharing: Sharing
-  readonly #groups = new Map<string, { limiter: Limiter; options: RouteConcurrencyOptions }>()
+  readonly #shared: SharedLimits
+  readonly #groups = new Map<string, { limiter: OwnLimiter; options: RouteConcurrencyOptions }>()
   /** What GET routes have, by URL and constraints: their HEAD routes share it. */
-  readonly #gets = new Map<string, { given: unknown; own: Limiter | undefined }>()
+  readonly #gets = new Map<string, { given: unknown; own: OwnLimiter | undefined }>()
 
   /** @param all where each of them is added */
-  constructor(all: LimiterView[], sharing: Sharing) {
+  constructor(all: LimiterView[], sharing: Sharing, shared: SharedLimits) {
     this.#all = all
     this.#sharing = sharing
+    this.#shared = shared
   }
 
   /** Of the route alone, of its group, or none. @throws SLUICE_OPTIONS */
@@ -29,7 +31,7 @@ export class RouteLimiters {
     name: string,
     { method, url, config, constraints = {} }: RouteOptions,
     given: RouteConcurrencyOptions,
-  ): Limiter | undefined {
+  ): OwnLimiter | undefined {
     const concurrency = config?.concurrency
     // Fastify adds HEAD to `/p` and `/p/` alike where a GET `/` in a prefix answers both.
     const at = nameOf({ method: 'GET', url: url.replace(/(?<=.)\/$/, ''), constraints })
@@ -40,7 +42,7 @@ export class RouteLimiters {
     return own
   }
 
-  #group(name: string, given: RouteConcurrencyOptions): Limiter | undefined {
+  #group(name: string, given: RouteConcurrencyOptions): OwnLimiter | undefined {
     const group = given.group as string
     const where = `${name}: config.concurrency`
     const known = this.#groups.get(group)
@@ -51,7 +53,7 @@ export class RouteLimiters {
       if (RESERVED.has(group) || this.#has(group)) {
         refuse(`${where}.group`, group, 'a name that no limiter has')
       }
-      const limiter = this.#add(name, group, given) as Limiter
+      const limiter = this.#add(name, group, given) as OwnLimiter
       this.#groups.set(group, { limiter, options: given })
       return limiter
     }
@@ -61,20 +63,25 @@ export class RouteLimiters {
     if (given.queue !== undefined && given.queue !== known.options.queue) {
       refuse(`${where}.queue`, given.queue, `what group '${group}' has, or nothing`)
     }
+    if (given.shared !== undefined && given.shared !== known.options.shared) {
+      refuse(`${where}.shared`, given.shared, `what group '${group}' has, or nothing`)
+    }
     return known.limiter
   }
 
   #add(
     route: string,
     name: string,
-    { limit, queue }: RouteConcurrencyOptions,
-  ): Limiter | undefined {
+    { limit, queue, shared }: RouteConcurrencyOptions,
+  ): OwnLimiter | undefined {
     if (limit === undefined) return undefined
     const where = `${route}: config.concurrency.`
     if (this.#groups.has(name)) {
       refuse(`${where}limit`, limit, `a limiter of that name, which no group may have: '${name}'`)
     }
-    const limiter = createLimiter(where, { name: this.#free(name), limit, queue })
+    this.#shared.checkAsked(`${where}shared`, shared)
+    const own = { name: this.#free(name), limit, queue, shared: shared === true }
+    const limiter = createLimiter(where, own, this.#shared)
     this.#sharing.watch(limiter, queue, where)
     this.#all.push(limiter)
     return limiter

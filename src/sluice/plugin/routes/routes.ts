@@ -6,10 +6,9 @@ import type {
   RouteOptions,
 } from 'fastify'
 import { OptionsError } from '../../core/errors.js'
-import type { Limiter } from '../../core/limiter/limiter.js'
 import type { Concurrency } from '../concurrency.js'
 import { refuse } from '../option-checks.js'
-import { copyOf, readRouteConcurrency, type Settings } from '../options.js'
+import { copyOf, type OwnLimiter, readRouteConcurrency, type Settings } from '../options.js'
 import { watchHandler } from '../request/handler.js'
 import type { RouteConcurrencyOptions } from '../types.js'
 import { checkNotFoundOptions, refuseBesideConfig } from './misplaced.js'
@@ -45,7 +44,7 @@ export class Routes {
   constructor(concurrency: Concurrency, settings: Settings) {
     this.#concurrency = concurrency
     this.#settings = settings
-    this.#limiters = new RouteLimiters(concurrency.limiters, settings.sharing)
+    this.#limiters = new RouteLimiters(concurrency.limiters, settings.sharing, settings.shared)
     settings.sharing.declaring = this.prepare
     this.#unmatched = this.#create(NOWHERE, undefined, {}, undefined)
   }
@@ -174,7 +173,7 @@ export class Routes {
 
   #create(
     { name, url }: { readonly name: string; readonly url: string },
-    own: Limiter | undefined,
+    own: OwnLimiter | undefined,
     given: RouteConcurrencyOptions,
     asked: unknown,
   ): Route {
@@ -192,7 +191,7 @@ export class Routes {
       feelsLoop:
         this.#concurrency.pressure !== undefined &&
         [own, app].some((limiter) => limiter?.feelsLoop),
-      learns: timeout !== undefined || [own, app].some((limiter) => limiter?.isFixed === false),
+      learns: timeout !== undefined || [own, app].some((limiter) => limiter?.adapts),
       releaseOn: given.releaseOn ?? this.#settings.releaseOn,
       abandonAfter: given.abandonAfter ?? this.#settings.abandonAfter,
       priority: given.priority ?? priority,
