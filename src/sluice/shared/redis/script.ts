@@ -1,6 +1,6 @@
 /**
- * What one sync does to the store, in Lua: group.ts and memory-store.ts, function by function, with the
- * store's time in whole milliseconds. Tests hold it equal to them.
+ * What one sync does to the store, in Lua: group.ts and memory-store.ts, step by step, with the store's
+ * time in whole milliseconds. Tests hold it equal to them.
  *
  * Keys, all of one slot: `s` state, `m` members, `d` their deadlines by the lease clock, `l` limits of
  * live ones, `e` leases, `p` pools by key, `a` accounts, `w` who starves, in the order in which they are
@@ -9,207 +9,187 @@
  * A full store does not refuse it (`allow-oom`): it is what makes room, and needs next to none.
  * Cost: O(log members) a sync; O(members) once in 100 ms while somebody starves, and after a failover.
  */
-import { POOL } from './pool-script.js'
+import { RARE_GROUP } from './group-script.js'
+import { POOL, RARE_POOL } from './pool-script.js'
 
 /** Of the keys that the script takes, in their order. */
 export const KEYS = ['s', 'm', 'd', 'l', 'e', 'p', 'a', 'w', 'i'] as const
 
-export const SCRIPT = String.raw`#!lua flags=allow-oom
-local HUGE = math.huge
+export const SCRIPT = `#!lua flags=allow-oom
+local call, HUGE = redis.call, math.huge
 -- Milliseconds for which a name that nobody speaks of is kept.
 local KEEP = 86400000
-local call = redis.call
-local STATE, MEMBERS, DEADLINES, LIMITS, LEASES, POOLS, ACCOUNTS, STARVING, INDEX = unpack(KEYS)
+local key = {
+  members = KEYS[2], deadlines = KEYS[3], limits = KEYS[4], leases = KEYS[5], pools = KEYS[6],
+  accounts = KEYS[7], starving = KEYS[8], index = KEYS[9],
+}
 local run, id, seq, generation, nonce = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local valid, leaving, limitForAll = ARGV[6] == '1', ARGV[7] == '1', ARGV[8] == '1'
 local lease, ownLimit = tonumber(ARGV[9]), tonumber(ARGV[10])
-local channel = string.sub(STATE, 1, -2)
 
 local clock = call('TIME')
-local time = clock[1] * 1000 + math.floor(clock[2] / 1000)
-
-local state = call('GET', STATE)
-local wroteIt, now, lastTime, learningUntil, nextDeadline, shortest, limit, size
+local now = { id = id, time = clock[1] * 1000 + math.floor(clock[2] / 1000), pools = {} }
+local wroteIt, passed, lastTime, learningUntil
+local state = call('GET', KEYS[1])
 if state then
-  wroteIt, now, lastTime, learningUntil, nextDeadline, shortest, limit, size = cmsgpack.unpack(state)
+  wroteIt, passed, lastTime, learningUntil, now.nextDeadline, now.shortest, now.limit, now.size =
+    cmsgpack.unpack(state)
 else
-  call('DEL', MEMBERS, DEADLINES, LIMITS, LEASES, POOLS, ACCOUNTS, STARVING, INDEX)
-  wroteIt, now, lastTime, learningUntil = run, 0, time, lease
-  nextDeadline, shortest, limit, size = HUGE, HUGE, HUGE, 0
+  call('DEL', unpack(KEYS))
+  wroteIt, passed, lastTime, learningUntil = run, 0, now.time, lease
+  now.nextDeadline, now.shortest, now.limit, now.size = HUGE, HUGE, HUGE, 0
 end
+
+-- What few syncs need.
+local rarely
 ${POOL}
-local function beatOf(length)
-  return length / 10
+local rare
+function rarely()
+  if rare then return rare end
+  rare = {}
+  ${RARE_POOL}${RARE_GROUP}
+  return rare
 end
 
-local function learn(length)
-  learningUntil = math.max(learningUntil, now + length)
+-- Time passes. A beat is a tenth of a lease.
+local length, since = math.min(lease, now.shortest), math.max(now.time - lastTime, 0)
+passed = passed + math.min(since, 1.5 * (length / 10))
+if since > length / 2 and now.size > 0 then
+  learningUntil = math.max(learningUntil, passed + 3 * (length / 10))
 end
-
-local function least(key)
-  return tonumber(call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]) or HUGE
-end
-
-local function count()
-  size, shortest, nextDeadline = call('ZCARD', LIMITS), least(LEASES), least(DEADLINES)
-  if size > 0 then limit = least(LIMITS) end
-  for _, key in ipairs(KEYS) do call('PEXPIRE', key, KEEP) end
-end
-
-local function dropAll(member)
-  local prefix = 'm' .. sized(member)
-  for _, entry in ipairs(call('ZRANGE', INDEX, '[' .. prefix, '(' .. prefix .. '\255', 'BYLEX')) do
-    drop(poolOf(string.sub(entry, #prefix + 1)), member)
-  end
-  call('ZREM', LIMITS, member)
-end
-
-local function forget(member)
-  dropAll(member)
-  call('HDEL', MEMBERS, member)
-  call('ZREM', DEADLINES, member)
-  call('ZREM', LEASES, member)
-end
-
-local function readMember(raw)
-  local member = {}
-  member.generation, member.seq, member.lease, member.limit, member.left = cmsgpack.unpack(raw)
-  return member
-end
-
-local function writeMember(name, member)
-  call('HSET', MEMBERS, name,
-    cmsgpack.pack(member.generation, member.seq, member.lease, member.limit, member.left))
-end
-
-local function changeAll(change)
-  local all = call('HGETALL', MEMBERS)
-  for at = 1, #all, 2 do
-    local member = readMember(all[at + 1])
-    change(member, all[at])
-    writeMember(all[at], member)
-  end
-end
-
--- Time passes.
-local length = math.min(lease, shortest)
-local passed = math.max(time - lastTime, 0)
-lastTime = time
-now = now + math.min(passed, 1.5 * beatOf(length))
-if passed > length / 2 and size > 0 then learn(3 * beatOf(length)) end
-if now >= nextDeadline then
-  for _, member in ipairs(call('ZRANGE', DEADLINES, '-inf', now, 'BYSCORE')) do forget(member) end
-  count()
+if passed >= now.nextDeadline then
+  local late = call('ZRANGE', key.deadlines, '-inf', passed, 'BYSCORE')
+  for _, member in ipairs(late) do rarely().forget(member) end
+  rarely().count()
 end
 
 -- Another store has written this one.
 if wroteIt ~= run then
   wroteIt = run
-  changeAll(function(member)
-    member.generation = ''
-    learn(member.lease)
+  rarely().changeAll(function(_, _, each, itsLease, ...)
+    learningUntil = math.max(learningUntil, passed + itsLease)
+    return '', each, itsLease, ...
   end)
-  learn(lease)
+  learningUntil = math.max(learningUntil, passed + lease)
 end
 
-local claims = {}
-for at = 11, #ARGV, 6 do
-  claims[#claims + 1] = {
-    key = ARGV[at],
-    seen = tonumber(ARGV[at + 1]),
-    returned = tonumber(ARGV[at + 2]),
-    want = tonumber(ARGV[at + 3]),
-    spare = tonumber(ARGV[at + 4]),
-    priority = tonumber(ARGV[at + 5]),
-  }
-end
-
-local raw = call('HGET', MEMBERS, id)
-local member = raw and readMember(raw)
-local isNews = not member or member.generation == '' or seq > member.seq
+-- What a member says of itself.
+local known = call('HGET', key.members, id)
+local itsGeneration, itsSeq, itsLease, itsLimit, hasLeft
+if known then itsGeneration, itsSeq, itsLease, itsLimit, hasLeft = cmsgpack.unpack(known) end
+local isNews = not known or itsGeneration == '' or seq > itsSeq
 if isNews then
-  local isKnown = member and member.generation ~= '' and member.generation == generation
-  if not isKnown then
-    if generation ~= '' and valid and now >= learningUntil then learn(lease) end
-    if member then forget(id) end
-    member = { generation = nonce .. '.' .. string.format('%.0f', time) }
-    member.lease, member.limit, member.left = lease, ownLimit, false
-    call('ZADD', LIMITS, ownLimit, id)
-    call('ZADD', LEASES, lease, id)
+  local isSame = known and itsGeneration ~= '' and itsGeneration == generation
+  if not isSame then
+    if generation ~= '' and valid and passed >= learningUntil then learningUntil = passed + lease end
+    if known then rarely().forget(id) end
+    itsGeneration = nonce .. '.' .. string.format('%.0f', now.time)
+    itsLease, itsLimit, hasLeft = lease, ownLimit, false
+    call('ZADD', key.limits, ownLimit, id)
+    call('ZADD', key.leases, lease, id)
   end
-  member.seq = seq
-  call('ZADD', DEADLINES, now + lease, id)
-  nextDeadline = math.min(nextDeadline, now + lease)
+  call('ZADD', key.deadlines, passed + lease, id)
+  now.nextDeadline = math.min(now.nextDeadline, passed + lease)
   if leaving then
-    dropAll(id)
-    member.left = true
+    rarely().leave(id)
+    hasLeft = true
   end
-  writeMember(id, member)
   if limitForAll then
-    changeAll(function(each, name)
-      each.limit = ownLimit
-      if not each.left then call('ZADD', LIMITS, ownLimit, name) end
+    itsLimit = ownLimit
+    rarely().changeAll(function(member, its, each, length, _, left)
+      if not left then call('ZADD', key.limits, ownLimit, member) end
+      return its, each, length, ownLimit, left
     end)
-    member.limit = ownLimit
   end
-  if not isKnown or leaving or limitForAll then count() end
-  if not member.left then
-    for _, claim in ipairs(claims) do settle(poolOf(claim.key), claim) end
-  end
+  call('HSET', key.members, id, cmsgpack.pack(itsGeneration, seq, itsLease, itsLimit, hasLeft))
+  if limitForAll and hasLeft then call('ZREM', key.limits, id) end
+  if not isSame or leaving or limitForAll then rarely().count() end
 end
 
--- Who may not publish is heard with the next beat.
-local function tell(to, pool, granted, whose)
-  redis.pcall('PUBLISH', channel .. to, cjson.encode({
-    generation = whose, key = pool.key, granted = granted,
-    contended = isContended(pool), level = pool.level,
-  }))
+-- What it says of its accounts. Both counts only grow.
+for at = 11, isNews and not hasLeft and #ARGV or 0, 6 do
+  local seen, returned = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local pool = poolOf(ARGV[at])
+  local account = accountOf(pool, id)
+  if not account then
+    account = { id = id, granted = 0, returned = 0, turn = 0, starving = false, below = false }
+    account.entry = false
+    pool.accounts[id] = account
+    pool.size = pool.size + 1
+  end
+  local before, wasOver = account.granted - account.returned, pool.out > now.limit
+  account.granted = math.max(account.granted, seen)
+  account.returned = math.max(account.returned, returned)
+  account.want, account.priority = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 5])
+  local held = account.granted - account.returned
+  pool.out = pool.out + held - before
+  if pool.out > now.limit and not wasOver then pool.levelSince, pool.untold = -HUGE, true end
+  if account.want <= held then
+    if account.starving then pool.starving = pool.starving - 1 end
+    account.starving = false
+  elseif not account.starving then
+    if pool.starving == 0 then pool.untold = true end
+    pool.turns = pool.turns + 1
+    account.turn, account.starving = pool.turns, true
+    pool.starving = pool.starving + 1
+  end
+  if account.entry then rarely().place(pool, account) end
 end
 
-if isNews then
-  for _, claim in ipairs(claims) do
-    local pool = poolOf(claim.key)
-    if now >= learningUntil then
-      local served = serve(pool)
-      lend(pool, claim.spare)
-      for account in pairs(served) do
+-- What is free is handed out, and said to those that it concerns.
+local isLearning = passed < learningUntil
+for at = 11, isNews and #ARGV or 0, 6 do
+  local pool = poolOf(ARGV[at])
+  if not isLearning then
+    if pool.starving > 0 or pool.out > now.limit then
+      for account in pairs(rarely().serve(pool)) do
         if account.id ~= id then
-          local whose = cmsgpack.unpack(call('HGET', MEMBERS, account.id))
-          tell(account.id, pool, account.granted, whose)
+          local whose = cmsgpack.unpack(call('HGET', key.members, account.id))
+          rarely().tell(account.id, pool, account.granted, whose)
         end
       end
     end
-    if isToTell(pool) then tell('', pool, 0) end
+    local account, spare = accountOf(pool, id), tonumber(ARGV[at + 4])
+    if account and spare > 0 and pool.starving == 0 and pool.out < now.limit then
+      local lent = math.min(spare, math.floor((now.limit - pool.out) / (2 * pool.size)))
+      account.granted = account.granted + lent
+      pool.out = pool.out + lent
+    end
+  end
+  if pool.starving == 0 and pool.out <= now.limit then pool.untold = false end
+  if pool.untold and (now.time < pool.toldSince or now.time >= pool.toldSince + 20) then
+    pool.untold, pool.toldSince, pool.toldLevel = false, now.time, pool.level
+    rarely().tell('', pool, 0)
   end
 end
 
--- Without a live member there is no limit.
-local function finite(number)
-  return number < HUGE and number or -1
-end
-
-local isLearning = now < learningUntil
+-- The answer. Without a live member there is no limit, which is said as -1.
 local again = HUGE
-local reply = { seq, member.generation, finite(limit), member.limit, size,
+local reply = { seq, itsGeneration, now.limit < HUGE and now.limit or -1, itsLimit, now.size,
   isLearning and 1 or 0, '' }
-for _, claim in ipairs(claims) do
-  local pool = poolOf(claim.key)
+for at = 11, #ARGV, 6 do
+  local pool = poolOf(ARGV[at])
   local account = accountOf(pool, id)
   if account and account.starving then
-    again = math.min(again, (isLearning and learningUntil or nextDeadline) - now, untilTold(pool))
+    again = math.min(again, (isLearning and learningUntil or now.nextDeadline) - passed)
+    if pool.untold then again = math.min(again, math.max(0, pool.toldSince + 20 - now.time)) end
   end
-  reply[#reply + 1] = account and account.granted or claim.seen
-  reply[#reply + 1] = isContended(pool) and 1 or 0
-  reply[#reply + 1] = finite(pool.level)
+  reply[#reply + 1] = account and account.granted or tonumber(ARGV[at + 1])
+  reply[#reply + 1] = (pool.starving > 0 or pool.out > now.limit) and 1 or 0
+  reply[#reply + 1] = pool.level < HUGE and pool.level or -1
 end
-for _, claim in ipairs(claims) do
-  local pool = poolOf(claim.key)
-  local account = accountOf(pool, id)
-  if account and heldBy(account) == 0 and account.want == 0 then drop(pool, id) end
-end
-savePools()
-call('SET', STATE, cmsgpack.pack(
-  wroteIt, now, lastTime, learningUntil, nextDeadline, shortest, limit, size), 'PX', KEEP)
 if again < HUGE then reply[7] = string.format('%.17g', again) end
+
+-- What neither holds nor wants anything is not kept.
+for at = 11, #ARGV, 6 do
+  local pool = poolOf(ARGV[at])
+  local account = accountOf(pool, id)
+  if account and account.granted == account.returned and account.want == 0 then
+    rarely().drop(pool, id)
+  end
+end
+for _, pool in pairs(now.pools) do save(pool) end
+call('SET', KEYS[1], cmsgpack.pack(wroteIt, passed, now.time, learningUntil,
+  now.nextDeadline, now.shortest, now.limit, now.size), 'PX', KEEP)
 return reply
 `

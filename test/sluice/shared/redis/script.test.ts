@@ -19,7 +19,7 @@ const TOLD = `${PREFIX}told`
 /** With a time that is given, and ears that hear all. */
 const HEARD = replaceOnce(
   replaceOnce(SCRIPT, "call('TIME')", `cjson.decode(call('GET', '${TIME}'))`),
-  "redis.pcall('PUBLISH', channel .. to, ",
+  "redis.pcall('PUBLISH', string.sub(KEYS[1], 1, -2) .. to, ",
   `call('RPUSH', '${TOLD}', to, `,
 )
 
@@ -152,7 +152,7 @@ describe.skipIf(!hasStore)('the script', () => {
   })
 
   test('answers and tells what the model does, whatever it gets', async () => {
-    const runs = Number(process.env.STORE_RUNS ?? 20)
+    const runs = Number(process.env.STORE_RUNS ?? 8)
     const first = Number(process.env.STORE_SEED ?? 1)
     const names = KEYS.map((key) => PREFIX + key)
     const sha = (await redis.script('LOAD', HEARD)) as string
