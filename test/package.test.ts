@@ -20,7 +20,7 @@ test('npm pack holds the library with its types, its README, files for operators
   const other = paths.filter(
     (path) =>
       !operators.includes(path) &&
-      !/^(LICENSE|README\.md|package\.json|dist\/(index|(core|metrics|plugin)\/.+)\.(js|d\.ts))$/.test(
+      !/^(LICENSE|README\.md|package\.json|dist\/(index|(core|metrics|plugin|shared)\/.+)\.(js|d\.ts))$/.test(
         path,
       ),
   )

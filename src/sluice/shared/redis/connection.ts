@@ -12,15 +12,17 @@ const SHA = createHash('sha1').update(SCRIPT).digest('hex')
 export class Connection {
   readonly #client: RedisClient
   readonly #warn: (message: string) => void
+  readonly #onSilence: () => void
   #run: string | undefined
   /** Until the first attempt has ended, one way or the other. */
   readonly #first: Promise<void>
   /** When the server last answered; monotonic milliseconds. */
   #heard = Number.NEGATIVE_INFINITY
 
-  /** @param onSilence it was silent for too long, and is renewed */
-  constructor(like: RedisClient, warn: (message: string) => void) {
+  /** @param onSilence the server was silent for too long; this connects anew */
+  constructor(like: RedisClient, warn: (message: string) => void, onSilence: () => void) {
     this.#warn = warn
+    this.#onSilence = onSilence
     this.#client = connectionLike(like)
     this.#client.on('error', ({ message }: Error) => warn(message))
     this.#first = new Promise((resolve) => {
@@ -50,19 +52,20 @@ export class Connection {
     } catch (error) {
       const { name, message } = error as Error
       if (name === 'ReplyError') this.#heard = performance.now()
-      else if (this.#heard < sent) this.renew()
+      else if (this.#heard < sent) this.#renew()
       this.#warn(message)
       // Theirs holds what was sent.
       throw new Error(message)
     }
   }
 
-  renew(): void {
-    renew(this.#client)
-  }
-
   close(): void {
     this.#client.disconnect()
+  }
+
+  #renew(): void {
+    renew(this.#client)
+    this.#onSilence()
   }
 
   async #call(

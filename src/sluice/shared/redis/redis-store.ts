@@ -75,8 +75,8 @@ export class RedisStore implements SharedStore {
       onWarning(message)
     }
     this.#prefix = prefix
-    this.#connection = new Connection(client, warn)
     this.#ears = new Ears(client, warn)
+    this.#connection = new Connection(client, warn, () => this.#ears.renew())
   }
 
   async sync(batch: Batch): Promise<Reply> {
