@@ -1,6 +1,6 @@
 /**
  * A Redis or Valkey of the tests' own, on a free port, where one is installed; else the one at
- * `STORE_TEST_URL`. Where there is neither, tests skip themselves by name; `STORE_REQUIRED=1` turns
+ * `STORE_TEST_URL`. Where there is neither, tests skip themselves by name; `PACKAGES_REQUIRED=1` turns
  * that into a failure.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -8,14 +8,14 @@ import { once } from 'node:events'
 import { createServer, connect as open, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 
-const { STORE_TEST_URL, STORE_REQUIRED } = process.env
+const { STORE_TEST_URL, PACKAGES_REQUIRED } = process.env
 
 const binary = ['redis-server', 'valkey-server'].find(
   (name) => spawnSync(name, ['--version']).status === 0,
 )
 
-if (STORE_REQUIRED === '1' && binary === undefined && STORE_TEST_URL === undefined) {
-  throw new Error('STORE_REQUIRED: neither redis-server nor valkey-server is on the PATH')
+if (PACKAGES_REQUIRED === '1' && binary === undefined && STORE_TEST_URL === undefined) {
+  throw new Error('PACKAGES_REQUIRED: neither redis-server nor valkey-server is on the PATH')
 }
 
 /** Tests can start, stop and kill stores. For `describe.skipIf(!hasServer)`. */

@@ -4,7 +4,7 @@
  */
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { mulberry32 } from '../../../../load-tests/schedule.js'
+import { mulberry32 } from '../../../../load-tests/figures/random.js'
 import { type StoreState, sync } from '../../../../src/sluice/shared/memory-store.js'
 import type { Batch, Claim, Push, Reply } from '../../../../src/sluice/shared/protocol.js'
 import { argumentsOf, replyOf, toldBy } from '../../../../src/sluice/shared/redis/messages.js'
