@@ -34,6 +34,7 @@ import type { Whole } from './server/cluster/worker.js'
 import { type Listener, surviveAccepts } from './server/listener.js'
 import { shown } from './server/outside-text.js'
 import { ErrorsOnly, logRequests } from './server/request-log.js'
+import { type SharingConfig, sharingOf } from './server/sharing.js'
 
 const require = createRequire(import.meta.url)
 /** The folder of `data.txt` and of all that `/public/*` serves. */
@@ -64,7 +65,8 @@ export type AppConfig = Pick<Config, 'TIME_SCALE'> &
       | 'ADMIN_PORT'
       | 'ADMIN_TOKEN'
     >
-  >
+  > &
+  SharingConfig
 
 export async function buildApp(
   config: AppConfig,
@@ -86,6 +88,7 @@ export async function buildServer(
   const admin = config.ADMIN_PORT === undefined ? undefined : createAdmin(app)
   await app.register(sluice, {
     limit: config.LIMIT,
+    shared: await sharingOf(config, whole?.store, app),
     queue:
       config.LIMIT === undefined
         ? undefined

@@ -62,6 +62,38 @@ export const schema = Type.Object({
   QUEUE_TIMEOUT_MS: Type.Optional(
     Type.Number({ ...milliseconds, description: `${milliseconds.description}, beside LIMIT` }),
   ),
+  STORE_URL: Type.Optional(
+    Type.String({
+      pattern: '^redis(s|(s?\\+sentinel))?://\\S+$',
+      description:
+        'redis://, rediss:// or redis+sentinel://host,host/name, beside a LIMIT that is a number',
+    }),
+  ),
+  SHARED_NAME: Type.String({
+    default: 'sluice',
+    pattern: '^[\\w.:-]{1,64}$',
+    description: '1 to 64 letters, digits and _.:-, beside STORE_URL or WORKERS',
+  }),
+  SHARED_MODE: Type.Enum(['loans', 'strict'], {
+    default: 'loans',
+    description: 'loans or strict, beside STORE_URL or WORKERS',
+  }),
+  SHARED_LEASE_MS: Type.Number({
+    default: 5000,
+    minimum: 100,
+    maximum: 3_600_000,
+    description: 'milliseconds from 100 to 3600000, beside STORE_URL or WORKERS',
+  }),
+  SHARED_FALLBACK: Type.Union(
+    [
+      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+      Type.Enum(['share', 'closed', 'open']),
+    ],
+    {
+      default: 'share',
+      description: 'share, closed, open or an integer >= 1, beside STORE_URL or WORKERS',
+    },
+  ),
   PRESSURE: Type.Boolean({ default: false, description: 'true or false' }),
   WATCHERS: Type.Integer({
     default: 100,
@@ -124,10 +156,13 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     if (typeof value !== 'number' || got === undefined) continue
     if (!/^\d+(\.\d+)?$/.test(got) || value === Infinity) problems.set(name, problem(name, got))
   }
-  for (const [name, needed] of BESIDE) {
-    if (data[name] !== undefined && data[needed] === undefined) {
+  for (const [name, ...needed] of BESIDE) {
+    if (data[name] !== undefined && needed.every((one) => data[one] === undefined)) {
       problems.set(name, problem(name, data[name]))
     }
+  }
+  if (config?.STORE_URL !== undefined && typeof config.LIMIT !== 'number') {
+    problems.set('STORE_URL', problem('STORE_URL', data.STORE_URL))
   }
   if (config !== undefined && config.ADMIN_PORT === config.PORT && config.PORT !== 0) {
     problems.set('ADMIN_PORT', problem('ADMIN_PORT', data.ADMIN_PORT))
@@ -138,16 +173,21 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return Object.freeze(config)
 }
 
-/** Variables that mean nothing without another. */
+/** Variables that mean nothing without another, or without one of several. */
 const BESIDE = [
   ['QUEUE_SIZE', 'LIMIT'],
   ['QUEUE_TIMEOUT_MS', 'LIMIT'],
   ['ADMIN_HOST', 'ADMIN_PORT'],
+  ['SHARED_NAME', 'STORE_URL', 'WORKERS'],
+  ['SHARED_MODE', 'STORE_URL', 'WORKERS'],
+  ['SHARED_LEASE_MS', 'STORE_URL', 'WORKERS'],
+  ['SHARED_FALLBACK', 'STORE_URL', 'WORKERS'],
 ] as const
 
 function problem(name: string, value: string | undefined): string {
   // A secret is not for the log.
-  const got = name === 'ADMIN_TOKEN' ? `${value?.length} characters` : JSON.stringify(value)
+  const isSecret = name === 'ADMIN_TOKEN' || name === 'STORE_URL'
+  const got = isSecret ? `${value?.length} characters` : JSON.stringify(value)
   const { description } = schema.properties[name as keyof Config] as { description?: string }
   return `${name}: got ${got}, takes ${description}`
 }

@@ -7,11 +7,8 @@ import { root } from '../support/readme.js'
 
 export const deploy: string = join(root, 'deploy')
 
-/** What the server's environment may hold; those of the store come with the design of shared limits. */
-export const VARIABLES: ReadonlySet<string> = new Set([
-  ...Object.keys(schema.properties),
-  ...['STORE_URL', 'SHARED_NAME', 'SHARED_MODE', 'SHARED_LEASE_MS', 'SHARED_FALLBACK'],
-])
+/** What the server's environment may hold. */
+export const VARIABLES: ReadonlySet<string> = new Set(Object.keys(schema.properties))
 
 export interface Service {
   image: string

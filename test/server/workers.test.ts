@@ -94,8 +94,8 @@ describe('two workers', () => {
 
   test('the stream tells of both', async () => {
     const stream = await send(server.port, get('/concurrency/stream'))
-    const [, text = ''] = /data: (.*"workers":.*)\n/.exec(await stream.received('"workers"')) ?? []
-    expect(JSON.parse(text).workers).toEqual({ told: 2, silent: 0 })
+    // What was when they started comes first.
+    expect(await stream.received('"workers":{"told":2,"silent":0}')).toContain('data: ')
     stream.socket.destroy()
   })
 
@@ -185,9 +185,10 @@ describe('two workers', () => {
 test(
   'a second signal ends them at once',
   async () => {
-    const { child, exit, port, pids } = await own({ TIME_SCALE: '1' })
+    const { child, exit, port, pids, said } = await own({ TIME_SCALE: '2' })
     const slow = await send(port, get('/slow'))
     child.kill('SIGINT')
+    await until(() => said(/drain/i).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 400))
     child.kill('SIGINT')
     expect(await exit).toBe(1)
@@ -238,3 +239,36 @@ function isAlive(pid: number): boolean {
     return false
   }
 }
+
+test(
+  'LIMIT is one limit over both, held exactly, and a worker that is killed keeps none of it',
+  async () => {
+    const server = await own({ LIMIT: '4', TIME_SCALE: '0.2', SHARED_LEASE_MS: '2000' })
+    const snapshot = async () => JSON.parse((await ask(server.port, '/concurrency')).text)
+    const most: number[] = []
+    const seen = async () => {
+      const [limiter] = (await snapshot()).limiters
+      most.push(limiter.inFlight)
+      return limiter
+    }
+    const all = (count: number) =>
+      Promise.all(Array.from({ length: count }, () => ask(server.port, '/slow')))
+    let going = true
+    const looking = (async () => {
+      while (going) await seen()
+    })()
+    const answers = await all(24)
+    going = false
+    await looking
+    expect(answers.map(({ status }) => status)).toEqual(Array(24).fill(200))
+    expect(Math.max(...most)).toBe(4)
+    expect(await seen()).toMatchObject({ sharedLimit: 4, members: 2, state: 'joined' })
+
+    const before = server.pids()
+    process.kill(before[0] as number, 'SIGKILL')
+    await until(() => server.pids().length > before.length, undefined, START)
+    expect((await all(8)).map(({ status }) => status)).toEqual(Array(8).fill(200))
+    expect((await seen()).share).toBeLessThanOrEqual(4)
+  },
+  2 * START,
+)

@@ -34,7 +34,13 @@ export function countsOf(snapshot: Snapshot): Snapshot {
     requests: { ...requests, active: 0 },
     limiters: limiters.map(({ found: _found, loop: _loop, ...limiter }) => ({
       ...limiter,
-      ...{ limit: 0, inFlight: 0, queued: 0, waitMs: { p50: 0, p99: 0 } },
+      ...{
+        limit: 0,
+        inFlight: 0,
+        queued: 0,
+        ...(limiter.share !== undefined && { share: 0 }),
+        waitMs: { p50: 0, p99: 0 },
+      },
     })),
     routes: routes.map((route) => ({
       ...{ ...route, active: 0, total: route.total - route.active },
@@ -47,6 +53,10 @@ export function countsOf(snapshot: Snapshot): Snapshot {
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)
 const max = (values: readonly number[]): number => Math.max(...values)
 const some = (values: readonly boolean[]): boolean => values.some(Boolean)
+/** From the best to the worst. */
+const STATES = ['joined', 'joining', 'learning', 'lost'] as const
+const worst = (values: readonly (typeof STATES)[number][]) =>
+  STATES[max(values.map((value) => STATES.indexOf(value)))]
 const each =
   (how: (values: readonly number[]) => number) =>
   <T extends Counts>(values: readonly T[]): T => {
@@ -84,6 +94,7 @@ const LOOP: Rules<Loop> = {
 const LIMITER: Rules<LimiterSnapshot> = {
   ...{ limit: sum, inFlight: sum, queued: sum, admitted: sum, abandoned: sum },
   ...{ rejected: each(sum), waitMs: each(max) },
+  ...{ share: sum, sharedLimit: max, members: max, state: worst },
   found: byName(({ name }) => name, FOUND),
   loop: (values) => merge(values, LOOP),
 }

@@ -25,6 +25,9 @@ export interface MembershipSettings {
 /** Beats after which all others have heard how many there are. */
 const KNOWN = 1.5
 
+/** Milliseconds from a failed sync to the next, at most. */
+const LONGEST_RETRY = 1000
+
 /** After so many beats without an answer a sync counts as failed. */
 const PATIENCE = 2
 
@@ -177,7 +180,7 @@ export class Membership {
   failed(seq: number, mono: number, wall: number): void {
     if (this.#sent?.seq !== seq) return
     this.#sent = undefined
-    this.#retryAt = mono + (this.#beat * (1 + this.#random())) / 2
+    this.#retryAt = mono + (Math.min(this.#beat, LONGEST_RETRY) * (1 + this.#random())) / 2
     this.#miss(mono, wall)
   }
 
