@@ -33,10 +33,11 @@ const allowed: [RegExp, RegExp][] = [
   [/^src\/sluice\/index\.ts/, /^src\/sluice\/(core|metrics|shared|plugin)\//],
   [/^src\/config\.ts/, /^$/],
   [/^src\/server\/(listener|log-output|outside-text|request-log)\.ts/, /^$/],
+  [/^src\/server\/sharing\.ts/, /^src\/config\.js/],
   [/^src\/server\/admin\.ts/, /^src\/server\/listener\.js/],
   [
     /^src\/app\.ts/,
-    /^(routes\/|src\/(config|server\/(admin|cluster\/worker|listener|outside-text|request-log))\.js)/,
+    /^(routes\/|src\/(config|server\/(admin|cluster\/worker|listener|outside-text|request-log|sharing))\.js)/,
   ],
   [/^src\/server\/examples\.ts/, /^src\/(app|server\/(listener|request-log))\.js/],
   [/^src\/server\/process\.ts/, /^src\/(config|server\/(log-output|outside-text))\.js/],

@@ -135,7 +135,7 @@ export interface RouteConcurrencyOptions {
   queue?: QueueOptions | undefined
   /** Routes that name the same group share the limiter that the first of them makes; default none. */
   group?: string | undefined
-  /** `limit` is of all processes; only beside the plugin's `shared`. */
+  /** `limit` is of all processes; only beside the plugin's `shared`; default of this process. */
   shared?: true | undefined
   /** In place of the plugin's. */
   priority?: PriorityFunction | undefined

@@ -5,18 +5,27 @@ import type { Batch, SharedStore } from './protocol.js'
 
 /** A worker as its primary has it; those of `node:cluster` are ones. */
 export interface ClusterWorker {
+  /** Its channel is open. */
   isConnected(): boolean
+  /** @param callback hears of what could not be sent */
   send(message: object, callback: (error: Error | null) => void): unknown
+  /** What it sends. */
   on(event: 'message', listener: (message: unknown) => void): unknown
+  /** It is gone. */
   once(event: 'exit', listener: () => void): unknown
+  /** Ends `on`. */
   off(event: 'message', listener: (message: unknown) => void): unknown
+  /** Ends `once`. */
   off(event: 'exit', listener: () => void): unknown
 }
 
 /** `node:cluster` is one. */
 export interface Cluster {
+  /** Those that there are. */
   readonly workers?: NodeJS.Dict<ClusterWorker> | undefined
+  /** Each that is forked from now on. */
   on(event: 'fork', listener: (worker: ClusterWorker) => void): unknown
+  /** Ends `on`. */
   off(event: 'fork', listener: (worker: ClusterWorker) => void): unknown
 }
 

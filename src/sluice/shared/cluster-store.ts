@@ -28,15 +28,21 @@ export type Answer = { readonly [MARK]: 'store' } & (
 
 /** A worker's channel to its primary; `process` is one. */
 export interface ClusterChannel {
+  /** The primary can be reached. */
   readonly connected: boolean
   /** Optional as in `process`: only a child process has it. */
   send?(message: object): unknown
+  /** What the primary sends. */
   on(event: 'message', listener: (message: unknown) => void): unknown
+  /** It is gone. */
   on(event: 'disconnect', listener: () => void): unknown
+  /** Ends `on`. */
   off(event: 'message', listener: (message: unknown) => void): unknown
+  /** Ends `on`. */
   off(event: 'disconnect', listener: () => void): unknown
 }
 
+/** Options of `new ClusterStore(options)`. */
 export interface ClusterStoreOptions {
   /** Milliseconds >= 0 that an answer may take; Infinity: for ever; default 1000. */
   timeout?: number | undefined

@@ -7,7 +7,16 @@
 import type { SharedState } from '../core/limiter/limiter-account.js'
 import { type Fallback, fallbackOf } from './fallback.js'
 import { Lease } from './lease.js'
-import { type Batch, beatOf, type Claim, nonce, PACE, type Push, type Reply } from './protocol.js'
+import {
+  type Batch,
+  beatOf,
+  type Claim,
+  LONGEST_RETRY,
+  nonce,
+  PACE,
+  type Push,
+  type Reply,
+} from './protocol.js'
 import type { Share } from './share.js'
 import { Shares } from './shares.js'
 
@@ -24,9 +33,6 @@ export interface MembershipSettings {
 
 /** Beats after which all others have heard how many there are. */
 const KNOWN = 1.5
-
-/** Milliseconds from a failed sync to the next, at most. */
-const LONGEST_RETRY = 1000
 
 /** After so many beats without an answer a sync counts as failed. */
 const PATIENCE = 2

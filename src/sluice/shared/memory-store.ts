@@ -37,6 +37,7 @@ export interface Synced {
   readonly pushes: Pushes
 }
 
+/** The store in the memory of one process: of one that is alone, of tests, or of a cluster's primary. */
 export class MemoryStore implements SharedStore {
   readonly #clock: Clock
   readonly #state: StoreState = { run: '', isFirst: true, groups: new Map() }

@@ -25,6 +25,7 @@ import type { SharedStore } from './protocol.js'
 export interface SharingOptions {
   /** Processes that give the same name to the same store share the limit. */
   name: string
+  /** Where the permits are: a `RedisStore`, `ClusterStore`, `MemoryStore`, or one of your own. */
   store: SharedStore
   /**
    * When idle permits go back: `loans`, the default, when somebody starves or after a beat without use;
@@ -39,11 +40,13 @@ export interface SharingOptions {
   local?: LimitOption | undefined
 }
 
+/** Options of `new SharedLimiter(options)`. */
 export interface SharedLimiterOptions extends SharingOptions {
   /** How many may be in flight over all processes: an integer >= 1. The smallest of all counts. */
   limit: number
   /** In snapshots and metrics; default `name`. */
   label?: string | undefined
+  /** Of this process alone; default 1000 in their order, as `QueueOptions` says. */
   queue?: QueueOptions | undefined
   /** Monotonic milliseconds; default `performance.now`. */
   clock?: Clock | undefined

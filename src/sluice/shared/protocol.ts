@@ -14,6 +14,9 @@ const BEATS = 10
 /** Between two syncs of one process while somebody starves. */
 export const PACE = 2
 
+/** From a failed sync to the next, at most. */
+export const LONGEST_RETRY = 1000
+
 /** @param lease milliseconds */
 export function beatOf(lease: number): number {
   return lease / BEATS
@@ -42,6 +45,7 @@ export interface Claim {
 
 /** One call of one process: it renews its lease, and as many of its accounts as it has news of. */
 export interface Batch {
+  /** Of the limits. */
   readonly name: string
   /** Nobody else's, ever. */
   readonly member: string
@@ -61,11 +65,13 @@ export interface Batch {
   readonly limitForAll: boolean
   /** It holds nothing more and will not come back. */
   readonly leaving: boolean
+  /** Of the accounts that it has news of. */
   readonly claims: readonly Claim[]
 }
 
 /** What the store says of one account. */
 export interface Standing {
+  /** Which of the limits of that name. */
   readonly key: string
   /** Cumulative. */
   readonly granted: number
@@ -75,14 +81,17 @@ export interface Standing {
   readonly level: number
 }
 
+/** What the store answers to one batch. */
 export interface Reply {
   /** Of the batch that it answers. */
   readonly seq: number
+  /** Of the accounts that it speaks of. */
   readonly generation: string
   /** The smallest that a live member has. */
   readonly limit: number
   /** What this member's own is now. */
   readonly ownLimit: number
+  /** Live ones, this one included. */
   readonly members: number
   /** Data may have been lost: nothing is granted. */
   readonly learning: boolean

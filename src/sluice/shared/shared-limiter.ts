@@ -31,6 +31,7 @@ import { Line, type Slots } from './line.js'
 import { readSharedOptions, type SharedLimiterOptions } from './options.js'
 import type { Share } from './share.js'
 
+/** As of now, as plain data. */
 export type SharedLimiterSnapshot = LimiterSnapshot & SharedStanding
 
 /** One of several limits that a process borrows of together. */
@@ -41,6 +42,10 @@ export interface Part {
   readonly account: LimiterAccount
 }
 
+/**
+ * A `Limiter` whose limit is one over all processes that give the same name to the same store. It borrows
+ * permits there and admits from them locally: an admission costs no call while it holds enough.
+ */
 export class SharedLimiter extends AccountedLimiter {
   readonly isFixed = true
   /** What lends it its permits: so do their tokens say. @internal */
@@ -98,6 +103,7 @@ export class SharedLimiter extends AccountedLimiter {
     return this.borrower.members
   }
 
+  /** How it stands with the store. */
   get state(): SharedState {
     return this.borrower.state
   }

@@ -7,6 +7,7 @@ import type { CancelReason } from '../queue/waiter.js'
 /** Why work was shed; `store`: only where the limit is shared. */
 export type RejectReason = CancelReason
 
+/** How many were shed, by reason; `store` only where the limit is shared. */
 export type Rejections = Record<Exclude<RejectReason, 'store'>, number> & { store?: number }
 
 /** Of a limit that is shared with other processes, as this one knows it. */
@@ -17,6 +18,7 @@ export interface SharedStanding {
   readonly sharedLimit: number
   /** Live processes, as last heard; 0 before the first answer. */
   readonly members: number
+  /** How it stands with the store. */
   readonly state: SharedState
 }
 

@@ -23,6 +23,7 @@ import { clientOptionsOf } from './url.js'
 /** Beats without an answer. */
 const SILENCE = 2
 
+/** Options of `new RedisStore(options)`. */
 export interface RedisStoreOptions {
   /** Of ioredis 6 or later, or of iovalkey: tells where to connect, and is not used otherwise. */
   client: RedisClient
@@ -35,6 +36,7 @@ export interface RedisStoreOptions {
   onWarning?: ((message: string) => void) | undefined
 }
 
+/** A store in Redis or Valkey, 7.0 or later, with `maxmemory-policy noeviction`. */
 export class RedisStore implements SharedStore {
   readonly #prefix: string
   readonly #connection: Connection
