@@ -7,16 +7,8 @@
 import type { SharedState } from '../core/limiter/limiter-account.js'
 import { type Fallback, fallbackOf } from './fallback.js'
 import { Lease } from './lease.js'
-import {
-  type Batch,
-  beatOf,
-  type Claim,
-  LONGEST_RETRY,
-  nonce,
-  PACE,
-  type Push,
-  type Reply,
-} from './protocol.js'
+import type { Batch, Claim, Push, Reply } from './protocol.js'
+import { beatOf, LONGEST_RETRY, nonce, PACE, PATIENCE } from './protocol.js'
 import type { Share } from './share.js'
 import { Shares } from './shares.js'
 
@@ -33,9 +25,6 @@ export interface MembershipSettings {
 
 /** Beats after which all others have heard how many there are. */
 const KNOWN = 1.5
-
-/** After so many beats without an answer a sync counts as failed. */
-const PATIENCE = 2
 
 interface Sent {
   readonly seq: number

@@ -14,6 +14,9 @@ const BEATS = 10
 /** Between two syncs of one process while somebody starves. */
 export const PACE = 2
 
+/** After so many beats without an answer a sync counts as failed. */
+export const PATIENCE = 2
+
 /** From a failed sync to the next, at most. */
 export const LONGEST_RETRY = 1000
 
