@@ -8,6 +8,7 @@ const MODULES: readonly Module[] = [
   () => import('./benchmarks/waiters.bench.js'),
   () => import('./benchmarks/plugin.bench.js'),
   () => import('./benchmarks/scrape.bench.js'),
+  () => import('./benchmarks/shared.bench.js'),
 ]
 
 /** A benchmark, and the module that it is found in. */

@@ -6,6 +6,9 @@ const clock = new Intl.DateTimeFormat('en', { timeStyle: 'medium', hourCycle: 'h
 /** @param {number} value */
 export const count = (value) => whole.format(value)
 
+/** @param {number | null} limit none is null in JSON */
+export const bound = (limit) => (limit === null ? '∞' : count(limit))
+
 /** @param {number} value */
 export const rate = (value) => (value > 0 && value < 10 ? value.toFixed(1) : whole.format(value))
 

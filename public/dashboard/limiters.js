@@ -1,7 +1,8 @@
 /** The limiters as tables: what they let through, what those that find their limit see, and hints. */
-import { fill, find, make } from './dom.js'
-import { count, milliseconds, rate, words } from './format.js'
+import { fill, find, make, write } from './dom.js'
+import { bound, count, milliseconds, rate, words } from './format.js'
 import { Hints } from './hints.js'
+import { awayOf, rowsOf } from './shared.js'
 
 /**
  * @typedef {import('./stream.js').Snapshot} Snapshot
@@ -37,7 +38,7 @@ export function showLimiters(snapshot, recent) {
       return [
         name,
         count(inFlight),
-        count(limit),
+        bound(limit),
         count(queued),
         count(admitted),
         waits === undefined ? '–' : milliseconds(waits.p50),
@@ -47,6 +48,7 @@ export function showLimiters(snapshot, recent) {
       ]
     }),
   )
+  showShared(limiters)
   showFound(limiters.flatMap(({ found = [] }) => found))
   showLoop(limiters.find(({ loop }) => loop !== undefined)?.loop)
 }
@@ -57,6 +59,16 @@ export function showHints(snapshot) {
   const list = find('#hints')
   list.hidden = told.length === 0
   list.replaceChildren(...told.map((text) => make('li', '', text)))
+}
+
+/** @param {Snapshot['limiters']} limiters */
+function showShared(limiters) {
+  const rows = rowsOf(limiters)
+  find('#shared').hidden = rows.length === 0
+  fill(find('#shared tbody'), rows)
+  const away = awayOf(limiters)
+  find('#store-away').hidden = away === ''
+  write(find('#store-away'), away)
 }
 
 /** @param {readonly Found[]} found */
