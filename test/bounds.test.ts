@@ -115,8 +115,8 @@ test('the options and variables that move a bound exist', () => {
   const named = moved.flatMap((cell) =>
     [...cell.matchAll(/`([\w.]+)`/g)].map(([, name]) => name ?? ''),
   )
-  const types = ['src/sluice/plugin/types.ts', 'src/sluice/core/limiter/limiter-options.ts'].map(
-    (file) => readFileSync(join(root, file), 'utf8'),
+  const types = ['plugin/types.ts', 'plugin/limit-types.ts', 'core/limiter/limiter-options.ts'].map(
+    (file) => readFileSync(join(root, 'src/sluice', file), 'utf8'),
   )
   const exists = (name: string): boolean =>
     name in schema.properties ||

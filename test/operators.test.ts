@@ -109,7 +109,7 @@ describe('the Grafana dashboard', () => {
     const named = expressions.flatMap(metricsIn)
     expect(named.filter((name) => !samples.has(name))).toEqual([])
     const families = new Set(named.map((name) => name.replace(/_(bucket|sum|count)$/, '')))
-    expect(ours).toHaveLength(24)
+    expect(ours).toHaveLength(31)
     expect(ours.filter((name) => !families.has(name))).toEqual([])
   })
 
