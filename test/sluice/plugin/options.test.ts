@@ -78,8 +78,14 @@ describe('app.register(sluice, options)', () => {
     [{ exempt: '/x' }, 'Option exempt: got "/x", takes an array of route patterns'],
     [{ exempt: [/x/] }, "Option exempt: got RegExp, takes route patterns, which begin with '/'"],
     [{ exempt: ['health'] }, `Option exempt: got "health", takes route patterns, which begin`],
-    [{ key: 'ip' }, 'Option key: got "ip", takes { by, limit, queue, shared, maxKeys }, where by is a'],
-    [{ key: nobody }, 'Option key: got function nobody, takes { by, limit, queue, shared, maxKeys }'],
+    [
+      { key: 'ip' },
+      'Option key: got "ip", takes { by, limit, queue, shared, maxKeys }, where by is a',
+    ],
+    [
+      { key: nobody },
+      'Option key: got function nobody, takes { by, limit, queue, shared, maxKeys }',
+    ],
     [{ limit: 9, key: nobody }, 'Option key: got function nobody, takes { by, limit, queue,'],
     [{ key: { by: nobody } }, 'Option key.limit: got undefined, takes an integer >= 1, for each'],
     [{ key: { by: nobody, limit: 'vegas' } }, 'Option key.limit: got "vegas", takes an integer'],
@@ -131,7 +137,10 @@ describe('app.register(sluice, options)', () => {
     [{ pressure: new Map() }, 'Option pressure: got Map, takes true, false, or an object of'],
     [{ pressure: new Date() }, 'Option pressure: got Date, takes true, false, or an object of'],
     [{ key: new Map() }, 'Option key: got Map, takes { by, limit, queue, shared, maxKeys }, where'],
-    [{ key: new Options() }, 'Option key: got Options, takes { by, limit, queue, shared, maxKeys },'],
+    [
+      { key: new Options() },
+      'Option key: got Options, takes { by, limit, queue, shared, maxKeys },',
+    ],
     [
       { key: { by: nobody, limit: 1, queue: new Map() } },
       'Option key.queue: got Map, takes a plain object',
