@@ -42,6 +42,17 @@ const ask = async (port: number, path: string, init: RequestInit = {}) => {
   return { status: response.status, text: await response.text() }
 }
 
+/** A worker has the request. */
+async function taken(port: number, route: string): Promise<void> {
+  const deadline = Date.now() + START
+  for (;;) {
+    const { routes } = JSON.parse((await ask(port, '/concurrency')).text)
+    if (routes.some((one: { route: string; active: number }) => one.route === route && one.active))
+      return
+    if (Date.now() > deadline) throw new Error(`nobody has ${route}`)
+  }
+}
+
 /** Requests one after the other, on a connection for each or on those that are kept. */
 function load(port: number, connection: 'close' | 'keep-alive') {
   const answers = new Map<string, number>()
@@ -182,6 +193,7 @@ test(
   async () => {
     const { child, exit, port, pids, said } = await own({ TIME_SCALE: '2' })
     const slow = await send(port, get('/slow'))
+    await taken(port, '/slow')
     child.kill('SIGINT')
     await until(() => said(/drain/i).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 400))
@@ -197,9 +209,9 @@ test(
 test(
   'workers whose primary is killed end, and answer what they have',
   async () => {
-    const { child, port, pids } = await own()
+    const { child, port, pids } = await own({ TIME_SCALE: '0.5' })
     const slow = await send(port, get('/slow'))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await taken(port, '/slow')
     child.kill('SIGKILL')
     await slow.received('Slow response')
     await until(() => pids().every((pid) => !isAlive(pid)), undefined, START)
