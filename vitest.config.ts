@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
 /** Parts of the library, routes and sockets, in apps of their own: they leave nothing behind in their process. */
-const PARTS = ['test/sluice/core/**', 'test/sluice/plugin/**', 'test/routes/**', 'test/sockets/**']
+const PARTS = ['core', 'plugin', 'shared']
+  .map((room) => `test/sluice/${room}/**`)
+  .concat('test/routes/**', 'test/sockets/**')
 
 const root = import.meta.dirname
 
