@@ -60,9 +60,8 @@ export class Fleet {
 
   /** -9 */
   async kill(who: number): Promise<void> {
-    // What it had in flight may have ended as early as now.
-    this.#events.push({ at: now(), who, what: 'killed', which: '' })
     await this.#end(who, 'SIGKILL')
+    this.#events.push({ at: now(), who, what: 'killed', which: '' })
   }
 
   /** SIGSTOP, and SIGCONT after so many milliseconds. */
