@@ -24,7 +24,7 @@ export class Share {
   #owed = 0
   /** The most in flight since the beat began. */
   #peak = 0
-  #told = { returned: 0, want: 0 }
+  #told = { seen: 0, returned: 0, want: 0 }
   #settled = false
 
   /** @param floor where its counts begin */
@@ -32,6 +32,7 @@ export class Share {
     this.key = key
     this.#seen = floor
     this.#returned = floor
+    this.#told.seen = floor
     this.#told.returned = floor
   }
 
@@ -116,9 +117,10 @@ export class Share {
     this.#owed = 0
   }
 
-  /** What it holds is counted anew: only what is in flight is sure. */
+  /** What it holds is counted anew: only what is in flight is sure, and owed as far as the store was not told. */
   renumber(): void {
     this.#seen = this.#returned + this.inFlight
+    this.#owed = Math.max(this.#owed, this.#seen - this.#told.seen)
   }
 
   take({ granted, contended, level }: Standing): void {
@@ -142,7 +144,7 @@ export class Share {
   claim(isModest: boolean): Claim {
     const { want } = this
     const isShort = want > this.held && !this.#contended && !isModest
-    this.#told = { returned: this.#returned, want }
+    this.#told = { seen: this.#seen, returned: this.#returned, want }
     this.#settled = false
     return {
       ...{ key: this.key, seen: this.#seen, returned: this.#returned, want },

@@ -203,6 +203,17 @@ describe('generations', () => {
     expect([side.share.held, side.due]).toEqual([8, 0])
     expect(side.send().claim).toMatchObject({ seen: 8, returned: 0, want: 8 })
   })
+
+  test('G2: of that, what the store was not told of goes back as it ends', () => {
+    const side = new Side().send().answer(6).at(10).send()
+    side.membership.told({ key: '', granted: 9, contended: false, level: 10, generation: 'g' })
+    side.begin(8).answer(6, { generation: 'h' })
+    const held = [1, 2, 3].map(() => {
+      side.share.end()
+      return side.share.held
+    })
+    expect(held).toEqual([7, 6, 6])
+  })
 })
 
 describe('fallback, without a valid lease', () => {

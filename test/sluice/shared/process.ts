@@ -52,7 +52,9 @@ export class Process {
       queue: { timeout: Number.POSITIVE_INFINITY },
       clock: () => world.now * this.pace,
       wallClock: () => world.now * this.pace + this.ahead,
-      timers: { start: (callback, ms) => world.after(ms / this.pace, () => this.#run(callback)) },
+      timers: {
+        start: (callback, ms) => world.after(this.#timerOf(ms), () => this.#run(callback)),
+      },
       random: mulberry32(seed),
       ...options,
     })
@@ -97,6 +99,11 @@ export class Process {
   continue(): void {
     this.stopped = false
     for (const run of this.#missed.splice(0)) this.#run(run)
+  }
+
+  /** Not early by a rounding, which would go on for ever. */
+  #timerOf(ms: number): number {
+    return this.pace === 1 ? ms : Math.ceil(ms / this.pace)
   }
 
   #end(work: Work): void {
